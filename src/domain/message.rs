@@ -1,0 +1,371 @@
+//! Messages and the one state machine they live by.
+//!
+//! ```text
+//! queued ─claim→ sending ─result→ accepted → sent → delivered → read
+//!    ↑              ├─ certainly not sent → queued (later) | failed
+//!    │              └─ maybe sent → unknown ─evidence or a person→ sent | queued
+//!    └── retry (a person) ── failed, undelivered            canceled, suppressed: never sent
+//! ```
+//! What a provider reports later is joined, not appended: the highest rank wins, so any order and any repetition of the
+//! same reports end in the same status.
+
+use super::{
+    channel::Channel,
+    id::{AccountId, EventId, LeadId, MessageId},
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+/// Where a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Stored; waits for its turn.
+    Queued,
+    /// Handed to the provider right now.
+    Sending,
+    /// The provider took it.
+    Accepted,
+    /// The provider passed it on to the carrier.
+    Sent,
+    /// It arrived.
+    Delivered,
+    /// It was opened.
+    Read,
+    /// It never left the provider, or the provider refused it.
+    Failed,
+    /// It left, and did not arrive.
+    Undelivered,
+    /// Stopped by a person before it was sent.
+    Canceled,
+    /// The recipient must not be contacted; never sent.
+    Suppressed,
+    /// The provider may have it: held until there is evidence or a person decides.
+    Unknown,
+}
+
+impl Status {
+    /// All of them, in the order of a message's life.
+    pub const ALL: [Self; 11] = [
+        Self::Queued, Self::Sending, Self::Accepted, Self::Sent, Self::Delivered, Self::Read, Self::Failed, Self::Undelivered, Self::Canceled,
+        Self::Suppressed, Self::Unknown,
+    ];
+
+    /// The name in the database, the API and style sheets.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Sending => "sending",
+            Self::Accepted => "accepted",
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::Read => "read",
+            Self::Failed => "failed",
+            Self::Undelivered => "undelivered",
+            Self::Canceled => "canceled",
+            Self::Suppressed => "suppressed",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The name for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Queued => "Queued",
+            Self::Sending => "Sending",
+            Self::Accepted => "Accepted",
+            Self::Sent => "Sent",
+            Self::Delivered => "Delivered",
+            Self::Read => "Read",
+            Self::Failed => "Failed",
+            Self::Undelivered => "Not delivered",
+            Self::Canceled => "Canceled",
+            Self::Suppressed => "Suppressed",
+            Self::Unknown => "Unknown",
+        }
+    }
+
+    /// Reads the name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == name)
+    }
+
+    /// Height in the join of reports; what has not reached a provider has none. A receipt beats a failure report,
+    /// whatever the order of arrival.
+    fn rank(self) -> u8 {
+        match self {
+            Self::Queued | Self::Sending | Self::Unknown | Self::Suppressed => 0,
+            Self::Accepted => 1,
+            Self::Sent => 2,
+            Self::Canceled => 3,
+            Self::Failed => 4,
+            Self::Undelivered => 5,
+            Self::Delivered => 6,
+            Self::Read => 7,
+        }
+    }
+
+    /// The status after a provider reported `report`: the higher of the two. Only a provider's statuses can be reported.
+    #[must_use]
+    pub fn join(self, report: Self) -> Self {
+        if report.rank() > self.rank() && self != Self::Suppressed { report } else { self }
+    }
+
+    /// True when no provider will say more about it. `Sent` may stay the last word (carriers without receipts), so it is not final.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Delivered | Self::Read | Self::Failed | Self::Undelivered | Self::Canceled | Self::Suppressed)
+    }
+
+    /// True when a report of it proves that the provider had the message.
+    pub fn proves_sending(self) -> bool {
+        self.rank() > 0
+    }
+}
+
+/// Which way it went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// From us.
+    Outbound,
+    /// To us.
+    Inbound,
+}
+
+impl Direction {
+    /// The name in the database and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Outbound => "outbound",
+            Self::Inbound => "inbound",
+        }
+    }
+
+    /// Reads the name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Outbound, Self::Inbound].into_iter().find(|direction| direction.as_str() == name)
+    }
+}
+
+/// What went wrong, in words for a person and a code for a program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The provider's code or one of ours.
+    pub code: String,
+    /// A sentence.
+    pub message: String,
+    /// True when the same message may succeed later.
+    pub retryable: bool,
+}
+
+/// Why a message waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitingReason {
+    /// The account has sent its daily limit.
+    DailyLimit,
+    /// The account is switched off.
+    AccountInactive,
+    /// The account's credentials were refused.
+    AccountError,
+    /// The provider asked for patience, or could not be reached.
+    Provider,
+    /// It is to go out later.
+    Scheduled,
+}
+
+impl WaitingReason {
+    /// The name in the database and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DailyLimit => "daily_limit",
+            Self::AccountInactive => "account_inactive",
+            Self::AccountError => "account_error",
+            Self::Provider => "provider",
+            Self::Scheduled => "scheduled",
+        }
+    }
+
+    /// Reads the name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::DailyLimit, Self::AccountInactive, Self::AccountError, Self::Provider, Self::Scheduled].into_iter().find(|reason| reason.as_str() == name)
+    }
+}
+
+/// The answer to "why has it not gone out, and when will it?".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Why.
+    pub reason: WaitingReason,
+    /// Since when.
+    pub since: Timestamp,
+    /// When it is tried next; `None` when that is up to a person.
+    pub until: Option<Timestamp>,
+    /// A sentence.
+    pub detail: String,
+}
+
+/// A message, in the very shape of the API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Identifier; sorts by creation.
+    pub id: MessageId,
+    /// The way.
+    pub channel: Channel,
+    /// From us or to us.
+    pub direction: Direction,
+    /// The recipient.
+    pub to: String,
+    /// The sender.
+    pub from: Option<String>,
+    /// E-mail only.
+    pub subject: Option<String>,
+    /// The text.
+    pub body: String,
+    /// Where it is.
+    pub status: Status,
+    /// The account; `None` for the installation's platform defaults.
+    pub account_id: Option<AccountId>,
+    /// The lead.
+    pub lead_id: Option<LeadId>,
+    /// What the provider calls it.
+    pub provider_message_id: Option<String>,
+    /// Parts it is billed as (SMS; 1 otherwise).
+    pub segments: u32,
+    /// Tries so far.
+    pub attempts: u32,
+    /// What went wrong.
+    pub error: Option<Failure>,
+    /// Why it waits.
+    pub waiting: Option<Waiting>,
+    /// True when it belongs to the demo data.
+    #[serde(default)]
+    pub is_demo: bool,
+    /// Stored.
+    pub created_at: Timestamp,
+    /// Last change.
+    pub updated_at: Timestamp,
+}
+
+/// Who told us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A call of the API or the page.
+    Api,
+    /// The worker.
+    Worker,
+    /// The provider called back.
+    Webhook,
+    /// We asked the provider.
+    Poll,
+    /// A person decided.
+    User,
+}
+
+impl Source {
+    /// The name in the database and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Worker => "worker",
+            Self::Webhook => "webhook",
+            Self::Poll => "poll",
+            Self::User => "user",
+        }
+    }
+
+    /// Reads the name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Api, Self::Worker, Self::Webhook, Self::Poll, Self::User].into_iter().find(|source| source.as_str() == name)
+    }
+}
+
+/// One entry of a message's timeline, in the shape of the API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Identifier.
+    pub id: EventId,
+    /// When.
+    pub at: Timestamp,
+    /// The status it tells of.
+    pub status: Status,
+    /// Who told us.
+    pub source: Source,
+    /// The provider's own word.
+    pub provider_status: Option<String>,
+    /// What went wrong.
+    pub error: Option<Failure>,
+    /// A sentence.
+    pub detail: Option<String>,
+}
+
+/// What a message's own page shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Story {
+    /// The message.
+    pub message: Message,
+    /// Its timeline, oldest first.
+    pub events: Vec<Event>,
+}
+
+/// The most characters of a text: Twilio's own limit for SMS and `WhatsApp` (error 21617).
+pub const BODY_MAX: usize = 1_600;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const REPORTS: [Status; 7] =
+        [Status::Accepted, Status::Sent, Status::Canceled, Status::Failed, Status::Undelivered, Status::Delivered, Status::Read];
+
+    #[test]
+    fn every_order_of_reports_ends_the_same() {
+        let mut order = REPORTS;
+        permute(&mut order, 0, &mut |order| {
+            for start in [Status::Queued, Status::Sending, Status::Unknown] {
+                assert_eq!(order.iter().fold(start, |status, report| status.join(*report)), Status::Read, "{order:?}");
+            }
+        });
+    }
+
+    fn permute(order: &mut [Status; 7], at: usize, visit: &mut impl FnMut(&[Status; 7])) {
+        if at == order.len() {
+            return visit(order);
+        }
+        for i in at..order.len() {
+            order.swap(at, i);
+            permute(order, at + 1, visit);
+            order.swap(at, i);
+        }
+    }
+
+    #[test]
+    fn a_receipt_beats_a_failure_report() {
+        for failure in [Status::Failed, Status::Undelivered] {
+            assert_eq!(Status::Delivered.join(failure), Status::Delivered);
+            assert_eq!(failure.join(Status::Delivered), Status::Delivered);
+        }
+        assert_eq!(Status::Read.join(Status::Delivered), Status::Read);
+        assert_eq!(Status::Suppressed.join(Status::Delivered), Status::Suppressed);
+    }
+
+    proptest! {
+        #[test]
+        fn the_join_ignores_order_and_repetition(mut picks in prop::collection::vec(0..REPORTS.len(), 1..30)) {
+            let end = |picks: &[usize]| picks.iter().fold(Status::Sending, |status, pick| status.join(REPORTS[*pick]));
+            let first = end(&picks);
+            picks.reverse();
+            let again: Vec<usize> = picks.iter().chain(&picks).copied().collect();
+            prop_assert_eq!(end(&again), first);
+        }
+    }
+
+    #[test]
+    fn every_name_reads_back() {
+        for status in Status::ALL {
+            assert_eq!(Status::from_name(status.as_str()), Some(status));
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! What is true: types, parsing, rules. Runs on the server and in the browser alike.
+//!
+//! Only std, serde, thiserror and zeroize (a secret must be wiped wherever it lives). No clock, no chance, no network:
+//! they come in as arguments. Start with [`account`] and [`message`].
+
+pub mod account;
+pub mod api_key;
+pub mod channel;
+pub mod email;
+pub mod field_error;
+pub mod id;
+pub mod message;
+pub mod page;
+pub mod phone;
+pub mod secret;
+pub mod segment;
+pub mod session;
+pub mod text;
+pub mod time;
+pub mod user;
