@@ -202,7 +202,10 @@ impl ConnectForm {
 
     /// Everything that can be said without asking the provider. `parse_number` reads an ordinary phone number: the shape
     /// in the browser, a full library on the server.
-    pub fn parse<E: std::fmt::Display>(self, parse_number: impl Fn(&str) -> Result<PhoneNumber, E>) -> Result<NewAccount, FieldErrors> {
+    pub fn parse<E: std::fmt::Display>(
+        self,
+        parse_number: impl Fn(&str) -> Result<PhoneNumber, E>,
+    ) -> Result<NewAccount, FieldErrors> {
         let mut errors = FieldErrors::default();
         for name in self.missing() {
             errors.add(name, "is required");
@@ -224,15 +227,19 @@ impl ConnectForm {
         let force = self.force;
         let credentials = provider.map(|provider| parse_credentials(provider, self.credentials, &mut errors));
         match (provider, channel, number, daily_limit, credentials) {
-            (Some(provider), Some(channel), Some(number), Some(daily_limit), Some(credentials)) if errors.is_empty() => Ok(NewAccount {
-                provider,
-                channel,
-                display_name: display_name.unwrap_or_else(|| number.as_str().to_owned()),
-                number,
-                daily_limit,
-                credentials,
-                force,
-            }),
+            (Some(provider), Some(channel), Some(number), Some(daily_limit), Some(credentials))
+                if errors.is_empty() =>
+            {
+                Ok(NewAccount {
+                    provider,
+                    channel,
+                    display_name: display_name.unwrap_or_else(|| number.as_str().to_owned()),
+                    number,
+                    daily_limit,
+                    credentials,
+                    force,
+                })
+            }
             _ => Err(errors),
         }
     }
@@ -256,10 +263,16 @@ impl ConnectForm {
     }
 }
 
-fn parse_credentials(provider: Provider, entered: Vec<(String, Secret)>, errors: &mut FieldErrors) -> Vec<(&'static str, Secret)> {
+fn parse_credentials(
+    provider: Provider,
+    entered: Vec<(String, Secret)>,
+    errors: &mut FieldErrors,
+) -> Vec<(&'static str, Secret)> {
     let mut kept = Vec::new();
     for (name, secret) in entered {
-        let Some(field) = provider.fields().iter().find(|field| field.name == name) else { continue };
+        let Some(field) = provider.fields().iter().find(|field| field.name == name) else {
+            continue;
+        };
         if secret.expose().trim().is_empty() {
             continue; // named among the missing
         }
@@ -291,7 +304,11 @@ impl AccountPatch {
             "" => errors.check("daily_limit", Err::<DailyLimit, _>(NotADailyLimit)),
             text => errors.check("daily_limit", DailyLimit::parse_typed(text)),
         };
-        if errors.is_empty() { Ok(Self { display_name, daily_limit: daily_limit.map(DailyLimit::get), is_active: None }) } else { Err(errors) }
+        if errors.is_empty() {
+            Ok(Self { display_name, daily_limit: daily_limit.map(DailyLimit::get), is_active: None })
+        } else {
+            Err(errors)
+        }
     }
 }
 
@@ -303,7 +320,10 @@ mod tests {
         ConnectForm {
             channel: "sms".into(),
             phone_number: "+14155550132".into(),
-            credentials: vec![("account_sid".into(), Secret::new("AC1".into())), ("auth_token".into(), Secret::new("token".into()))],
+            credentials: vec![
+                ("account_sid".into(), Secret::new("AC1".into())),
+                ("auth_token".into(), Secret::new("token".into())),
+            ],
             ..ConnectForm::default()
         }
     }
@@ -311,7 +331,10 @@ mod tests {
     #[test]
     fn a_good_form_becomes_an_account_named_after_its_number() {
         let account = form().parse(PhoneNumber::parse_typed).expect("valid");
-        assert_eq!((account.display_name.as_str(), account.daily_limit.get(), account.provider), ("+14155550132", 100, Provider::Twilio));
+        assert_eq!(
+            (account.display_name.as_str(), account.daily_limit.get(), account.provider),
+            ("+14155550132", 100, Provider::Twilio)
+        );
     }
 
     #[test]
@@ -325,17 +348,23 @@ mod tests {
     #[test]
     fn limits_outside_the_bounds_are_refused() {
         for wrong in ["0", "-1", "1000000000", "100001", "ten", "1.5", "1e3"] {
-            let errors = ConnectForm { daily_limit: wrong.into(), ..form() }.parse(PhoneNumber::parse_typed).expect_err(wrong);
+            let errors =
+                ConnectForm { daily_limit: wrong.into(), ..form() }.parse(PhoneNumber::parse_typed).expect_err(wrong);
             assert!(errors.of("daily_limit").is_some(), "{wrong}");
         }
     }
 
     #[test]
     fn a_short_code_needs_insistence_and_sms() {
-        let short = |force, channel: &str| ConnectForm { phone_number: "12345".into(), force, channel: channel.into(), ..form() }.parse(PhoneNumber::parse_typed);
+        let short = |force, channel: &str| {
+            ConnectForm { phone_number: "12345".into(), force, channel: channel.into(), ..form() }
+                .parse(PhoneNumber::parse_typed)
+        };
         assert!(short(false, "sms").is_err());
         assert!(short(true, "whatsapp").is_err());
-        assert!(matches!(short(true, "sms").expect("short code").number, SenderNumber::ShortCode(code) if code == "12345"));
+        assert!(
+            matches!(short(true, "sms").expect("short code").number, SenderNumber::ShortCode(code) if code == "12345")
+        );
     }
 
     #[test]

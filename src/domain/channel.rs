@@ -114,8 +114,18 @@ impl Provider {
     pub fn fields(self) -> &'static [Field] {
         match self {
             Self::Twilio => &[
-                Field { name: "account_sid", label: "Account SID", placeholder: "ACxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", kind: FieldKind::Text },
-                Field { name: "auth_token", label: "Auth Token", placeholder: "Your auth token", kind: FieldKind::Secret },
+                Field {
+                    name: "account_sid",
+                    label: "Account SID",
+                    placeholder: "ACxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+                    kind: FieldKind::Text,
+                },
+                Field {
+                    name: "auth_token",
+                    label: "Auth Token",
+                    placeholder: "Your auth token",
+                    kind: FieldKind::Secret,
+                },
             ],
             Self::Sandbox => &[],
         }

@@ -70,7 +70,14 @@ mod tests {
     #[test]
     fn only_canonical_ulids_are_ids() {
         assert!(AccountId::parse("01JDF3ZS0V8R4C7N2Q9W5K6M1T").is_ok());
-        for wrong in ["", "1", "01JDF3ZS0V8R4C7N2Q9W5K6M1I", "01jdf3zs0v8r4c7n2q9w5k6m1t", "01JDF3ZS0V8R4C7N2Q9W5K6M1T0", "' or 1=1 --                "] {
+        for wrong in [
+            "",
+            "1",
+            "01JDF3ZS0V8R4C7N2Q9W5K6M1I",
+            "01jdf3zs0v8r4c7n2q9w5k6m1t",
+            "01JDF3ZS0V8R4C7N2Q9W5K6M1T0",
+            "' or 1=1 --                ",
+        ] {
             assert_eq!(AccountId::parse(wrong), Err(NotAnId), "{wrong}");
         }
     }

@@ -47,8 +47,17 @@ pub enum Status {
 impl Status {
     /// All of them, in the order of a message's life.
     pub const ALL: [Self; 11] = [
-        Self::Queued, Self::Sending, Self::Accepted, Self::Sent, Self::Delivered, Self::Read, Self::Failed, Self::Undelivered, Self::Canceled,
-        Self::Suppressed, Self::Unknown,
+        Self::Queued,
+        Self::Sending,
+        Self::Accepted,
+        Self::Sent,
+        Self::Delivered,
+        Self::Read,
+        Self::Failed,
+        Self::Undelivered,
+        Self::Canceled,
+        Self::Suppressed,
+        Self::Unknown,
     ];
 
     /// The name in the database, the API and style sheets.
@@ -113,7 +122,10 @@ impl Status {
 
     /// True when no provider will say more about it. `Sent` may stay the last word (carriers without receipts), so it is not final.
     pub fn is_final(self) -> bool {
-        matches!(self, Self::Delivered | Self::Read | Self::Failed | Self::Undelivered | Self::Canceled | Self::Suppressed)
+        matches!(
+            self,
+            Self::Delivered | Self::Read | Self::Failed | Self::Undelivered | Self::Canceled | Self::Suppressed
+        )
     }
 
     /// True when a report of it proves that the provider had the message.
@@ -188,7 +200,9 @@ impl WaitingReason {
 
     /// Reads the name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::DailyLimit, Self::AccountInactive, Self::AccountError, Self::Provider, Self::Scheduled].into_iter().find(|reason| reason.as_str() == name)
+        [Self::DailyLimit, Self::AccountInactive, Self::AccountError, Self::Provider, Self::Scheduled]
+            .into_iter()
+            .find(|reason| reason.as_str() == name)
     }
 }
 
@@ -277,7 +291,9 @@ impl Source {
 
     /// Reads the name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Api, Self::Worker, Self::Webhook, Self::Poll, Self::User].into_iter().find(|source| source.as_str() == name)
+        [Self::Api, Self::Worker, Self::Webhook, Self::Poll, Self::User]
+            .into_iter()
+            .find(|source| source.as_str() == name)
     }
 }
 
@@ -317,8 +333,15 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const REPORTS: [Status; 7] =
-        [Status::Accepted, Status::Sent, Status::Canceled, Status::Failed, Status::Undelivered, Status::Delivered, Status::Read];
+    const REPORTS: [Status; 7] = [
+        Status::Accepted,
+        Status::Sent,
+        Status::Canceled,
+        Status::Failed,
+        Status::Undelivered,
+        Status::Delivered,
+        Status::Read,
+    ];
 
     #[test]
     fn every_order_of_reports_ends_the_same() {

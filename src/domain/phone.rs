@@ -18,13 +18,15 @@ impl PhoneNumber {
     /// Checks the shape `^\+[1-9]\d{6,14}$`: seven digits are the shortest national numbers in use with their country code.
     pub fn parse_e164(text: &str) -> Result<Self, NotAPhoneNumber> {
         let digits = text.strip_prefix('+').ok_or(NotAPhoneNumber)?;
-        let good = (7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
+        let good =
+            (7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
         if good { Ok(Self(text.to_owned())) } else { Err(NotAPhoneNumber) }
     }
 
     /// What a form can check before the server does: the usual separators are dropped, then the shape must fit.
     pub fn parse_typed(text: &str) -> Result<Self, NotAPhoneNumber> {
-        let bare: String = text.trim().chars().filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')' | '/' | '\u{a0}')).collect();
+        let bare: String =
+            text.trim().chars().filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')' | '/' | '\u{a0}')).collect();
         Self::parse_e164(&bare.strip_prefix("00").map_or_else(|| bare.clone(), |rest| format!("+{rest}")))
     }
 
@@ -60,9 +62,22 @@ mod tests {
     #[test]
     fn separators_are_dropped_and_the_shape_is_kept() {
         for typed in ["+14155550132", " +1 (415) 555-0132 ", "0014155550132", "+1.415.555.0132"] {
-            assert_eq!(PhoneNumber::parse_typed(typed).map(|n| n.to_string()), Ok("+14155550132".to_owned()), "{typed}");
+            assert_eq!(
+                PhoneNumber::parse_typed(typed).map(|n| n.to_string()),
+                Ok("+14155550132".to_owned()),
+                "{typed}"
+            );
         }
-        for wrong in ["", "hello", "+", "+0123456789", "4155550132", "+1234567890123456", "+1415555\u{200b}0132", "+1415555013２"] {
+        for wrong in [
+            "",
+            "hello",
+            "+",
+            "+0123456789",
+            "4155550132",
+            "+1234567890123456",
+            "+1415555\u{200b}0132",
+            "+1415555013２",
+        ] {
             assert_eq!(PhoneNumber::parse_typed(wrong), Err(NotAPhoneNumber), "{wrong:?}");
         }
     }

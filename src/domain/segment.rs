@@ -68,7 +68,13 @@ pub fn measure(text: &str) -> Segments {
     let encoding = if forced_by.is_empty() { Encoding::Gsm7 } else { Encoding::Ucs2 };
     let width = |c: char| match encoding {
         Encoding::Gsm7 => septets(c).unwrap_or(1),
-        Encoding::Ucs2 => if c.len_utf16() == 2 { 2 } else { 1 },
+        Encoding::Ucs2 => {
+            if c.len_utf16() == 2 {
+                2
+            } else {
+                1
+            }
+        }
     };
     let (single, part) = encoding.room();
     let units: u32 = text.chars().map(width).sum();

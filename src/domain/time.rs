@@ -75,7 +75,8 @@ impl Timestamp {
         let y = year - i64::from(month <= 2);
         let year_of_era = y.rem_euclid(400);
         let day_of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
-        let days = y.div_euclid(400) * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468;
+        let days = y.div_euclid(400) * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year
+            - 719_468;
         let at = Self(days * DAY + hour * HOUR + minute * MINUTE + second * SECOND + millis);
         // 31 February and the like come back as another day.
         let valid = at.civil() == (year, month, day) && hour < 24 && minute < 60 && second < 60;
@@ -127,7 +128,15 @@ mod tests {
 
     #[test]
     fn what_is_no_instant_is_refused() {
-        for wrong in ["", "2026-11-22", "2026-02-31T00:00:00Z", "2026-11-22T24:00:00Z", "2026-11-22T09:30:00+01:00", "2026-11-22T09:30:00.Z", "2026-11-22 09:30:00Z"] {
+        for wrong in [
+            "",
+            "2026-11-22",
+            "2026-02-31T00:00:00Z",
+            "2026-11-22T24:00:00Z",
+            "2026-11-22T09:30:00+01:00",
+            "2026-11-22T09:30:00.Z",
+            "2026-11-22 09:30:00Z",
+        ] {
             assert_eq!(Timestamp::parse(wrong), Err(NotAnInstant), "{wrong}");
         }
     }

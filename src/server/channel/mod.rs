@@ -1,0 +1,229 @@
+//! The providers, and only here: how each is spoken to, and what its answers mean. An adapter turns every outside answer
+//! into one of five outcomes ([`SendError`] or a [`Receipt`]); it knows nothing of the database.
+//!
+//! A new provider is one file here, one entry in `domain::channel`, one line in [`Channels::of`].
+
+pub mod sandbox;
+pub mod twilio;
+
+use crate::domain::{
+    account::SenderNumber,
+    channel::{Channel, Provider},
+    id::{AttemptId, MessageId},
+    message::{Failure, Status},
+    secret::Secret,
+    time::Timestamp,
+};
+use async_trait::async_trait;
+
+/// The opened credentials of one account, by the names of [`Provider::fields`]. Lives for one call.
+pub struct Login(Vec<(String, Secret)>);
+
+impl Login {
+    /// Takes over the opened fields.
+    pub fn new(fields: Vec<(String, Secret)>) -> Self {
+        Self(fields)
+    }
+
+    /// The field, or "" when the account has none of that name (the provider will refuse it).
+    pub fn field(&self, name: &str) -> &str {
+        self.0.iter().find(|(n, _)| n == name).map_or("", |(_, secret)| secret.expose())
+    }
+}
+
+/// What a connection test asks for.
+pub struct Probe<'a> {
+    /// The channel the account will serve.
+    pub channel: Channel,
+    /// The sender that it will use.
+    pub sender: &'a SenderNumber,
+    /// The person insists: do not ask whether the account owns the sender.
+    pub force: bool,
+}
+
+/// One message, ready to leave.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// The message.
+    pub message_id: MessageId,
+    /// This try.
+    pub attempt_id: AttemptId,
+    /// The way.
+    pub channel: Channel,
+    /// The sender: a number in E.164, a short code or a mailbox, without channel prefix.
+    pub from: String,
+    /// The recipient, without channel prefix.
+    pub to: String,
+    /// E-mail only.
+    pub subject: Option<String>,
+    /// The text.
+    pub body: String,
+    /// Where the provider reports the fate of this very message and attempt; `None` when nobody outside could reach it.
+    pub status_url: Option<String>,
+}
+
+/// The provider has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// What the provider calls it.
+    pub provider_message_id: String,
+    /// Our word for its first state, `accepted` as a rule.
+    pub status: Status,
+    /// The provider's own word.
+    pub provider_status: Option<String>,
+}
+
+/// Why a message is not, or perhaps not, with the provider. What to do next follows from the variant alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SendError {
+    /// Certainly not sent, and never will be as it stands: the message fails.
+    Rejected(Failure),
+    /// Certainly not sent: the credentials were refused. The account stops; the message waits. A sentence for its owner.
+    Unauthorized(String),
+    /// Certainly not sent: too fast. Try again after so many milliseconds, when the provider said.
+    Throttled {
+        /// Milliseconds to wait, when the provider said.
+        after: Option<i64>,
+    },
+    /// Certainly not sent: the provider could not be reached. A sentence.
+    Unavailable(String),
+    /// Perhaps sent: never repeated without evidence. A sentence.
+    Unknown(String),
+}
+
+/// What a provider says about a message, asked or unasked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Our word for it.
+    pub status: Status,
+    /// The provider's own word.
+    pub provider_status: String,
+    /// What went wrong.
+    pub failure: Option<Failure>,
+}
+
+/// Somebody wrote to us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inbound {
+    /// What the provider calls it.
+    pub provider_message_id: String,
+    /// Who wrote, without channel prefix.
+    pub from: String,
+    /// To which of our senders, without channel prefix.
+    pub to: String,
+    /// The text.
+    pub body: String,
+}
+
+/// The answer to "what became of it?".
+#[derive(Debug, Clone, Default)]
+pub struct Poll {
+    /// The newest state; `None` when the provider does not know the message.
+    pub report: Option<Report>,
+    /// What came back from the recipient (sandbox only; real providers call).
+    pub replies: Vec<Inbound>,
+    /// Milliseconds until it is worth asking again; `None` when never.
+    pub again_after: Option<i64>,
+}
+
+/// What is known of a message when a provider is asked about it.
+pub struct Asked<'a> {
+    /// What the provider calls it.
+    pub provider_message_id: &'a str,
+    /// The way.
+    pub channel: Channel,
+    /// The sender.
+    pub from: &'a str,
+    /// The recipient.
+    pub to: &'a str,
+    /// The text.
+    pub body: &'a str,
+    /// When the provider took it.
+    pub accepted_at: Timestamp,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// A call of a provider at our door, as it came.
+pub struct Incoming<'a> {
+    /// `POST` or `GET`.
+    pub method: &'a str,
+    /// The whole URL as the provider knows it: the configured public URL with path and query, never the Host header.
+    pub url: &'a str,
+    /// The signature header, if any.
+    pub signature: Option<&'a str>,
+    /// The content type, lower case, without parameters.
+    pub content_type: &'a str,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+/// What a call told us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// Equal for two deliveries of the same event.
+    pub dedupe_key: String,
+    /// The raw event, fit to be stored: account identifiers masked to their last four.
+    pub raw: String,
+    /// What it says.
+    pub event: ToldEvent,
+}
+
+/// A status of one of our messages, or a message to us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ToldEvent {
+    /// About one of ours. Which one is in the callback URL; the provider's id joins what has none.
+    Status {
+        /// What the provider calls it.
+        provider_message_id: String,
+        /// What became of it; `None` for a word we do not know (stored, not applied).
+        report: Option<Report>,
+    },
+    /// Somebody wrote.
+    Inbound(Inbound),
+}
+
+/// The call is not genuine, or cannot be read. The caller learns neither.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WebhookError {
+    /// The signature is missing or wrong.
+    #[error("bad signature")]
+    Signature,
+    /// Genuine, but not what was agreed on.
+    #[error("unreadable")]
+    Unreadable,
+}
+
+/// One provider.
+#[async_trait]
+pub trait Sender: Send + Sync {
+    /// Tries the credentials and whether the sender can be used. The error is a sentence that says what to do.
+    async fn test(&self, login: &Login, probe: &Probe<'_>) -> Result<(), String>;
+    /// Hands over one message.
+    async fn send(&self, login: &Login, message: &Outgoing) -> Result<Receipt, SendError>;
+    /// Asks what became of a message.
+    async fn poll(&self, login: &Login, asked: &Asked<'_>) -> Result<Poll, SendError>;
+    /// Checks the signature, then reads. Pure.
+    fn read_webhook(&self, login: &Login, call: &Incoming<'_>) -> Result<Told, WebhookError>;
+}
+
+/// All providers.
+pub struct Channels {
+    twilio: twilio::Twilio,
+    sandbox: sandbox::Sandbox,
+}
+
+impl Channels {
+    /// Wires the providers to the shared HTTP client and the address of Twilio's API (no slash at its end).
+    pub fn new(http: reqwest::Client, twilio_url: String) -> Self {
+        Self { twilio: twilio::Twilio::new(http, twilio_url), sandbox: sandbox::Sandbox }
+    }
+
+    /// Who carries messages for `provider`.
+    pub fn of(&self, provider: Provider) -> &dyn Sender {
+        match provider {
+            Provider::Twilio => &self.twilio,
+            Provider::Sandbox => &self.sandbox,
+        }
+    }
+}
