@@ -1,0 +1,226 @@
+//! Sender accounts.
+
+use super::{Conn, row};
+use crate::domain::{
+    account::{Account, ConnectionStatus},
+    channel::{Channel, Provider},
+    id::{AccountId, OrganizationId},
+    time::Timestamp,
+};
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "select id, organization_id, provider, channel, address, display_name, daily_limit, time_zone, secret, \
+             paused_at, connection_status, last_error, stopped_at, demo_at, created_at from account ",
+            $rest
+        )
+    };
+}
+
+const LIST: &str = select!("where organization_id = $1 and deleted_at is null order by id desc limit 1000");
+const FIND: &str = select!("where id = $1 and organization_id = $2 and deleted_at is null");
+/// By id alone: the worker and webhooks, which act for no person.
+const LOAD: &str = select!("where id = $1");
+const DEFAULT: &str = select!(
+    "where organization_id = $1 and channel = $2 and deleted_at is null and paused_at is null order by id limit 1"
+);
+const SEALED: &str = select!("where secret is not null and id > $1 order by id limit $2");
+const INSERT: &str = "insert into account (id, organization_id, provider, channel, address, display_name, daily_limit, secret, \
+     connection_status, demo_at, created_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+     on conflict (organization_id, channel, address) where deleted_at is null do nothing returning id";
+const TAKEN: &str = "select id from account where organization_id = $1 and channel = $2 and address = $3 and deleted_at is null";
+const UPDATE: &str = "update account set display_name = $3, daily_limit = $4, paused_at = $5 \
+     where id = $1 and organization_id = $2 and deleted_at is null";
+const SET_HEALTH: &str = "update account set connection_status = $2, last_error = $3, stopped_at = $4 where id = $1";
+const SET_SECRET: &str = "update account set secret = $2 where id = $1 and organization_id = $3";
+const RESEAL: &str = "update account set secret = $3 where id = $1 and secret = $2 returning id";
+const DELETE: &str = "update account set deleted_at = $3, secret = null where id = $1 and organization_id = $2 and deleted_at is null returning id";
+const REMOVE_DEMO: &str = "update account set deleted_at = $2, secret = null where organization_id = $1 and demo_at is not null and deleted_at is null";
+
+/// For the prepare test.
+pub const STATEMENTS: &[&str] = &[
+    LIST, FIND, LOAD, DEFAULT, SEALED, INSERT, TAKEN, UPDATE, SET_HEALTH, SET_SECRET, RESEAL, DELETE, REMOVE_DEMO,
+];
+
+#[derive(sqlx::FromRow)]
+struct AccountRow {
+    id: String,
+    organization_id: String,
+    provider: String,
+    channel: String,
+    address: String,
+    display_name: String,
+    daily_limit: i64,
+    time_zone: String,
+    secret: Option<String>,
+    paused_at: Option<i64>,
+    connection_status: String,
+    last_error: Option<String>,
+    stopped_at: Option<i64>,
+    demo_at: Option<i64>,
+    created_at: i64,
+}
+
+/// An account with what only the server may know.
+pub struct StoredAccount {
+    /// As it is shown; `sent_today` is 0 until [`super::usage`] says otherwise.
+    pub account: Account,
+    /// Its tenant.
+    pub organization_id: OrganizationId,
+    /// The IANA zone of its day.
+    pub time_zone: String,
+    /// Its sealed credentials.
+    pub secret: Option<String>,
+    /// Its credentials were refused while sending: nothing goes out until a test succeeds.
+    pub is_stopped: bool,
+}
+
+impl AccountRow {
+    fn read(self) -> sqlx::Result<StoredAccount> {
+        let account = Account {
+            id: row::id("id", self.id)?,
+            provider: row::value("provider", &self.provider, Provider::from_name)?,
+            channel: row::value("channel", &self.channel, Channel::from_name)?,
+            address: self.address,
+            display_name: self.display_name,
+            daily_limit: row::count("daily_limit", self.daily_limit)?,
+            sent_today: 0,
+            is_active: self.paused_at.is_none(),
+            connection_status: row::value("connection_status", &self.connection_status, ConnectionStatus::from_name)?,
+            last_error: self.last_error,
+            is_demo: self.demo_at.is_some(),
+            created_at: Timestamp(self.created_at),
+        };
+        Ok(StoredAccount {
+            account,
+            organization_id: row::id("organization_id", self.organization_id)?,
+            time_zone: self.time_zone,
+            secret: self.secret,
+            is_stopped: self.stopped_at.is_some(),
+        })
+    }
+}
+
+/// The accounts of an organization, newest first.
+pub async fn list(conn: &mut Conn, organization: &OrganizationId) -> sqlx::Result<Vec<StoredAccount>> {
+    let rows: Vec<AccountRow> = sqlx::query_as(LIST).bind(organization.as_str()).fetch_all(conn).await?;
+    rows.into_iter().map(AccountRow::read).collect()
+}
+
+/// One account of an organization.
+pub async fn find(conn: &mut Conn, id: &AccountId, organization: &OrganizationId) -> sqlx::Result<Option<StoredAccount>> {
+    let found: Option<AccountRow> =
+        sqlx::query_as(FIND).bind(id.as_str()).bind(organization.as_str()).fetch_optional(conn).await?;
+    found.map(AccountRow::read).transpose()
+}
+
+/// One account, deleted or not, whoever owns it: for the worker and webhooks.
+pub async fn find_any(conn: &mut Conn, id: &AccountId) -> sqlx::Result<Option<StoredAccount>> {
+    let found: Option<AccountRow> = sqlx::query_as(LOAD).bind(id.as_str()).fetch_optional(conn).await?;
+    found.map(AccountRow::read).transpose()
+}
+
+/// The organization's default for a channel: its oldest active account.
+pub async fn find_default(
+    conn: &mut Conn,
+    organization: &OrganizationId,
+    channel: Channel,
+) -> sqlx::Result<Option<StoredAccount>> {
+    let found: Option<AccountRow> =
+        sqlx::query_as(DEFAULT).bind(organization.as_str()).bind(channel.as_str()).fetch_optional(conn).await?;
+    found.map(AccountRow::read).transpose()
+}
+
+/// Up to `limit` accounts with a secret, after the id `after` ("" at first), in order of id.
+pub async fn list_sealed(conn: &mut Conn, after: &str, limit: i64) -> sqlx::Result<Vec<StoredAccount>> {
+    let rows: Vec<AccountRow> = sqlx::query_as(SEALED).bind(after).bind(limit).fetch_all(conn).await?;
+    rows.into_iter().map(AccountRow::read).collect()
+}
+
+/// Stores an account; false when the address is connected already.
+pub async fn insert(
+    conn: &mut Conn,
+    account: &Account,
+    organization: &OrganizationId,
+    secret: Option<&str>,
+) -> sqlx::Result<bool> {
+    let stored = sqlx::query(INSERT)
+        .bind(account.id.as_str())
+        .bind(organization.as_str())
+        .bind(account.provider.as_str())
+        .bind(account.channel.as_str())
+        .bind(&account.address)
+        .bind(&account.display_name)
+        .bind(i64::from(account.daily_limit))
+        .bind(secret)
+        .bind(account.connection_status.as_str())
+        .bind(account.is_demo.then_some(account.created_at.0))
+        .bind(account.created_at.0)
+        .fetch_all(conn)
+        .await?;
+    Ok(!stored.is_empty())
+}
+
+/// True when the address is connected already.
+pub async fn is_taken(conn: &mut Conn, organization: &OrganizationId, channel: Channel, address: &str) -> sqlx::Result<bool> {
+    let found: Option<String> = sqlx::query_scalar(TAKEN)
+        .bind(organization.as_str())
+        .bind(channel.as_str())
+        .bind(address)
+        .fetch_optional(conn)
+        .await?;
+    Ok(found.is_some())
+}
+
+/// Writes the settings of an account.
+pub async fn update(conn: &mut Conn, account: &Account, organization: &OrganizationId, now: Timestamp) -> sqlx::Result<()> {
+    sqlx::query(UPDATE)
+        .bind(account.id.as_str())
+        .bind(organization.as_str())
+        .bind(&account.display_name)
+        .bind(i64::from(account.daily_limit))
+        .bind((!account.is_active).then_some(now.0))
+        .execute(conn)
+        .await
+        .map(drop)
+}
+
+/// Writes what a test or a send said about the connection. `stopped_at` holds all sending until a test succeeds.
+pub async fn set_health(
+    conn: &mut Conn,
+    id: &AccountId,
+    status: ConnectionStatus,
+    error: Option<&str>,
+    stopped_at: Option<Timestamp>,
+) -> sqlx::Result<()> {
+    sqlx::query(SET_HEALTH)
+        .bind(id.as_str())
+        .bind(status.as_str())
+        .bind(error)
+        .bind(stopped_at.map(|at| at.0))
+        .execute(conn)
+        .await
+        .map(drop)
+}
+
+/// Replaces the sealed credentials.
+pub async fn set_secret(conn: &mut Conn, id: &AccountId, organization: &OrganizationId, secret: &str) -> sqlx::Result<()> {
+    sqlx::query(SET_SECRET).bind(id.as_str()).bind(secret).bind(organization.as_str()).execute(conn).await.map(drop)
+}
+
+/// Replaces a sealed value unless somebody else did meanwhile.
+pub async fn reseal(conn: &mut Conn, id: &AccountId, old: &str, new: &str) -> sqlx::Result<bool> {
+    Ok(!sqlx::query(RESEAL).bind(id.as_str()).bind(old).bind(new).fetch_all(conn).await?.is_empty())
+}
+
+/// Marks an account as deleted and wipes its credentials; false when there is none.
+pub async fn delete(conn: &mut Conn, id: &AccountId, organization: &OrganizationId, now: Timestamp) -> sqlx::Result<bool> {
+    let gone = sqlx::query(DELETE).bind(id.as_str()).bind(organization.as_str()).bind(now.0).fetch_all(conn).await?;
+    Ok(!gone.is_empty())
+}
+
+/// Marks the demo's accounts as deleted.
+pub async fn remove_demo(conn: &mut Conn, organization: &OrganizationId, now: Timestamp) -> sqlx::Result<()> {
+    sqlx::query(REMOVE_DEMO).bind(organization.as_str()).bind(now.0).execute(conn).await.map(drop)
+}

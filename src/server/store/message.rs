@@ -1,0 +1,309 @@
+//! Messages and their timelines, as people see them. What the worker does with the queue is in [`super::queue`].
+
+use super::{Conn, row};
+use crate::domain::{
+    channel::Channel,
+    id::{EventId, MessageId, OrganizationId},
+    message::{Direction, Event, Failure, Message, MessageFilter, Source, Status, Waiting, WaitingReason},
+    page::Page,
+    time::Timestamp,
+};
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "select m.id, m.organization_id, m.account_id, m.lead_id, m.channel, m.direction, m.sender, m.recipient, m.subject, \
+             m.body, m.segments, m.status, m.attempts, m.provider_message_id, m.error_code, m.error_message, \
+             m.error_retryable, m.waiting_reason, m.waiting_since, m.waiting_until, m.waiting_detail, m.lease_token, \
+             m.accepted_at, m.demo_at, m.created_at, m.updated_at from message m ",
+            $rest
+        )
+    };
+}
+pub(super) use select;
+
+const FIND: &str = select!("where m.id = $1 and m.organization_id = $2");
+/// Every filter is optional; the page goes down the primary order, so a page costs the same at both ends of history.
+const LIST: &str = select!(
+    "where m.organization_id = $1 and ($2 is null or m.status = $2) and ($3 is null or m.channel = $3) \
+     and ($4 is null or m.account_id = $4) and ($5 is null or m.id < $5) \
+     and ($6 is null or lower(m.body) like $6 escape '!' or lower(m.recipient) like $6 escape '!') \
+     order by m.id desc limit $7"
+);
+const INSERT: &str = "insert into message (id, organization_id, account_id, lead_id, channel, direction, sender, recipient, subject, body, \
+     segments, status, attempts, provider_message_id, error_code, error_message, error_retryable, waiting_reason, \
+     waiting_since, waiting_until, waiting_detail, due_at, accepted_at, demo_at, created_at, updated_at) values \
+     ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)";
+const INSERT_EVENT: &str = "insert into event (id, message_id, at, status, source, provider_status, error_code, error_message, error_retryable, detail) \
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+const EVENTS: &str = "select e.id, e.at, e.status, e.source, e.provider_status, e.error_code, e.error_message, e.error_retryable, e.detail \
+     from event e join message m on m.id = e.message_id \
+     where e.message_id = $1 and m.organization_id = $2 order by e.id limit 1000";
+const FIND_INBOUND: &str = "select id from message where account_id = $1 and provider_message_id = $2";
+const FIND_KEY: &str = "select body_hash, message_id from idempotency where organization_id = $1 and key = $2";
+const INSERT_KEY: &str = "insert into idempotency (organization_id, key, body_hash, message_id, created_at) values ($1, $2, $3, $4, $5)";
+const REMOVE_DEMO: &str = "delete from message where organization_id = $1 and (demo_at is not null or account_id in \
+     (select id from account where organization_id = $1 and demo_at is not null))";
+const HAS_DEMO: &str = "select id from account where organization_id = $1 and demo_at is not null and deleted_at is null limit 1";
+
+/// For the prepare test.
+pub const STATEMENTS: &[&str] =
+    &[FIND, LIST, INSERT, INSERT_EVENT, EVENTS, FIND_INBOUND, FIND_KEY, INSERT_KEY, REMOVE_DEMO, HAS_DEMO];
+
+#[derive(sqlx::FromRow)]
+pub(super) struct MessageRow {
+    id: String,
+    organization_id: String,
+    account_id: Option<String>,
+    lead_id: Option<String>,
+    channel: String,
+    direction: String,
+    sender: Option<String>,
+    recipient: String,
+    subject: Option<String>,
+    body: String,
+    segments: i64,
+    status: String,
+    attempts: i64,
+    provider_message_id: Option<String>,
+    error_code: Option<String>,
+    error_message: Option<String>,
+    error_retryable: Option<String>,
+    waiting_reason: Option<String>,
+    waiting_since: Option<i64>,
+    waiting_until: Option<i64>,
+    waiting_detail: Option<String>,
+    lease_token: Option<String>,
+    accepted_at: Option<i64>,
+    demo_at: Option<i64>,
+    created_at: i64,
+    updated_at: i64,
+}
+
+/// A message with what only the worker needs.
+#[derive(Debug, Clone)]
+pub struct StoredMessage {
+    /// As it is shown.
+    pub message: Message,
+    /// Its tenant.
+    pub organization_id: OrganizationId,
+    /// Whose attempt is under way.
+    pub lease_token: Option<String>,
+    /// When the provider took it.
+    pub accepted_at: Option<Timestamp>,
+}
+
+fn failure(code: Option<String>, message: Option<String>, retryable: Option<&str>) -> Option<Failure> {
+    code.map(|code| Failure { code, message: message.unwrap_or_default(), retryable: retryable == Some("yes") })
+}
+
+impl MessageRow {
+    pub(super) fn read(self) -> sqlx::Result<StoredMessage> {
+        let waiting = match (self.waiting_reason, self.waiting_since) {
+            (Some(reason), Some(since)) => Some(Waiting {
+                reason: row::value("waiting_reason", &reason, WaitingReason::from_name)?,
+                since: Timestamp(since),
+                until: self.waiting_until.map(Timestamp),
+                detail: self.waiting_detail.unwrap_or_default(),
+            }),
+            _ => None,
+        };
+        let message = Message {
+            id: row::id("id", self.id)?,
+            channel: row::value("channel", &self.channel, Channel::from_name)?,
+            direction: row::value("direction", &self.direction, Direction::from_name)?,
+            to: self.recipient,
+            from: self.sender,
+            subject: self.subject,
+            body: self.body,
+            status: row::value("status", &self.status, Status::from_name)?,
+            account_id: row::maybe_id("account_id", self.account_id)?,
+            lead_id: row::maybe_id("lead_id", self.lead_id)?,
+            provider_message_id: self.provider_message_id,
+            segments: row::count("segments", self.segments)?,
+            attempts: row::count("attempts", self.attempts)?,
+            error: failure(self.error_code, self.error_message, self.error_retryable.as_deref()),
+            waiting,
+            is_demo: self.demo_at.is_some(),
+            created_at: Timestamp(self.created_at),
+            updated_at: Timestamp(self.updated_at),
+        };
+        Ok(StoredMessage {
+            message,
+            organization_id: row::id("organization_id", self.organization_id)?,
+            lease_token: self.lease_token,
+            accepted_at: self.accepted_at.map(Timestamp),
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct EventRow {
+    id: String,
+    at: i64,
+    status: String,
+    source: String,
+    provider_status: Option<String>,
+    error_code: Option<String>,
+    error_message: Option<String>,
+    error_retryable: Option<String>,
+    detail: Option<String>,
+}
+
+impl EventRow {
+    fn read(self) -> sqlx::Result<Event> {
+        Ok(Event {
+            id: row::id("id", self.id)?,
+            at: Timestamp(self.at),
+            status: row::value("status", &self.status, Status::from_name)?,
+            source: row::value("source", &self.source, Source::from_name)?,
+            provider_status: self.provider_status,
+            error: failure(self.error_code, self.error_message, self.error_retryable.as_deref()),
+            detail: self.detail,
+        })
+    }
+}
+
+/// One message of an organization.
+pub async fn find(conn: &mut Conn, id: &MessageId, organization: &OrganizationId) -> sqlx::Result<Option<StoredMessage>> {
+    let found: Option<MessageRow> =
+        sqlx::query_as(FIND).bind(id.as_str()).bind(organization.as_str()).fetch_optional(conn).await?;
+    found.map(MessageRow::read).transpose()
+}
+
+/// One page, newest first.
+pub async fn list(conn: &mut Conn, organization: &OrganizationId, filter: &MessageFilter) -> sqlx::Result<Page<Message>> {
+    let rows: Vec<MessageRow> = sqlx::query_as(LIST)
+        .bind(organization.as_str())
+        .bind(filter.status.map(Status::as_str))
+        .bind(filter.channel.map(Channel::as_str))
+        .bind(filter.account_id.as_ref().map(|id| id.as_str()))
+        .bind(filter.cursor.as_ref().map(|id| id.as_str()))
+        .bind(filter.q.as_deref().map(like))
+        .bind(filter.limit.asked())
+        .fetch_all(conn)
+        .await?;
+    let messages = rows.into_iter().map(|row| row.read().map(|m| m.message)).collect::<sqlx::Result<Vec<_>>>()?;
+    Ok(Page::from_rows(messages, filter.limit, |message| message.id.to_string()))
+}
+
+/// The pattern that finds `text` anywhere, literally.
+fn like(text: &str) -> String {
+    let literal = text.to_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    format!("%{literal}%")
+}
+
+/// Stores a message. `due_at` is when it may leave.
+pub async fn insert(conn: &mut Conn, stored: &StoredMessage, due_at: Timestamp) -> sqlx::Result<()> {
+    let message = &stored.message;
+    let (error, waiting) = (message.error.as_ref(), message.waiting.as_ref());
+    sqlx::query(INSERT)
+        .bind(message.id.as_str())
+        .bind(stored.organization_id.as_str())
+        .bind(message.account_id.as_ref().map(|id| id.as_str()))
+        .bind(message.lead_id.as_ref().map(|id| id.as_str()))
+        .bind(message.channel.as_str())
+        .bind(message.direction.as_str())
+        .bind(message.from.as_deref())
+        .bind(&message.to)
+        .bind(message.subject.as_deref())
+        .bind(&message.body)
+        .bind(i64::from(message.segments))
+        .bind(message.status.as_str())
+        .bind(i64::from(message.attempts))
+        .bind(message.provider_message_id.as_deref())
+        .bind(error.map(|e| e.code.as_str()))
+        .bind(error.map(|e| e.message.as_str()))
+        .bind(error.map(|e| if e.retryable { "yes" } else { "no" }))
+        .bind(waiting.map(|w| w.reason.as_str()))
+        .bind(waiting.map(|w| w.since.0))
+        .bind(waiting.and_then(|w| w.until).map(|at| at.0))
+        .bind(waiting.map(|w| w.detail.as_str()))
+        .bind(due_at.0)
+        .bind(stored.accepted_at.map(|at| at.0))
+        .bind(message.is_demo.then_some(message.created_at.0))
+        .bind(message.created_at.0)
+        .bind(message.updated_at.0)
+        .execute(conn)
+        .await
+        .map(drop)
+}
+
+/// Adds to a timeline.
+pub async fn insert_event(conn: &mut Conn, message: &MessageId, event: &Event) -> sqlx::Result<()> {
+    let error = event.error.as_ref();
+    sqlx::query(INSERT_EVENT)
+        .bind(event.id.as_str())
+        .bind(message.as_str())
+        .bind(event.at.0)
+        .bind(event.status.as_str())
+        .bind(event.source.as_str())
+        .bind(event.provider_status.as_deref())
+        .bind(error.map(|e| e.code.as_str()))
+        .bind(error.map(|e| e.message.as_str()))
+        .bind(error.map(|e| if e.retryable { "yes" } else { "no" }))
+        .bind(event.detail.as_deref())
+        .execute(conn)
+        .await
+        .map(drop)
+}
+
+/// The timeline of a message of an organization, oldest first.
+pub async fn list_events(conn: &mut Conn, id: &MessageId, organization: &OrganizationId) -> sqlx::Result<Vec<Event>> {
+    let rows: Vec<EventRow> =
+        sqlx::query_as(EVENTS).bind(id.as_str()).bind(organization.as_str()).fetch_all(conn).await?;
+    rows.into_iter().map(EventRow::read).collect()
+}
+
+/// True when a message with the provider's id is there already.
+pub async fn is_known(conn: &mut Conn, account: &str, provider_message_id: &str) -> sqlx::Result<bool> {
+    let found: Option<String> =
+        sqlx::query_scalar(FIND_INBOUND).bind(account).bind(provider_message_id).fetch_optional(conn).await?;
+    Ok(found.is_some())
+}
+
+/// What an idempotency key was used for: the hash of the body, and the message.
+pub async fn find_key(
+    conn: &mut Conn,
+    organization: &OrganizationId,
+    key: &str,
+) -> sqlx::Result<Option<(String, MessageId)>> {
+    let found: Option<(String, String)> =
+        sqlx::query_as(FIND_KEY).bind(organization.as_str()).bind(key).fetch_optional(conn).await?;
+    found.map(|(hash, id)| Ok((hash, row::id("message_id", id)?))).transpose()
+}
+
+/// Remembers an idempotency key.
+pub async fn insert_key(
+    conn: &mut Conn,
+    organization: &OrganizationId,
+    key: &str,
+    body_hash: &str,
+    message: &Message,
+) -> sqlx::Result<()> {
+    sqlx::query(INSERT_KEY)
+        .bind(organization.as_str())
+        .bind(key)
+        .bind(body_hash)
+        .bind(message.id.as_str())
+        .bind(message.created_at.0)
+        .execute(conn)
+        .await
+        .map(drop)
+}
+
+/// Deletes the demo's messages, with their timelines.
+pub async fn remove_demo(conn: &mut Conn, organization: &OrganizationId) -> sqlx::Result<()> {
+    sqlx::query(REMOVE_DEMO).bind(organization.as_str()).execute(conn).await.map(drop)
+}
+
+/// True while the organization has demo accounts.
+pub async fn has_demo(conn: &mut Conn, organization: &OrganizationId) -> sqlx::Result<bool> {
+    let found: Option<String> = sqlx::query_scalar(HAS_DEMO).bind(organization.as_str()).fetch_optional(conn).await?;
+    Ok(found.is_some())
+}
+
+/// A new entry of a timeline.
+pub fn event(id: EventId, at: Timestamp, status: Status, source: Source) -> Event {
+    Event { id, at, status, source, provider_status: None, error: None, detail: None }
+}

@@ -1,0 +1,193 @@
+//! The database, and only here: one SQL text for SQLite and PostgreSQL.
+//!
+//! House rules, each from a defect that was reproduced:
+//! - a write with `returning` is read with `fetch_all`: an error at commit is lost otherwise;
+//! - transactions begin on the pool ([`Db::write`]), never inside another;
+//! - after any error inside a transaction it is dropped (`?`); to tolerate a duplicate use `on conflict`;
+//! - migrations run on a connection of their own (PostgreSQL) or inside `begin immediate` (SQLite).
+//!
+//! Functions take `&mut Conn`, so that they compose in a transaction; row types are private to their file.
+
+pub mod account;
+pub mod api_key;
+pub mod guess;
+pub mod message;
+pub mod queue;
+pub mod row;
+pub mod session;
+pub mod usage;
+pub mod user;
+pub mod vault_canary;
+pub mod webhook;
+
+use sqlx::{
+    Any, AnyConnection, AnyPool, ConnectOptions, Connection,
+    any::{AnyConnectOptions, AnyPoolOptions},
+    migrate::{MigrateError, Migrator},
+    pool::PoolConnection,
+};
+use std::{str::FromStr, time::Duration};
+
+/// What every store function takes.
+pub type Conn = AnyConnection;
+
+/// The schema, forward only.
+static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
+
+/// Oldest bundled SQLite without the WAL-reset corruption (fixed in 3.51.3).
+const SQLITE_MIN: (u32, u32, u32) = (3, 51, 3);
+
+/// `full`: a power cut must not forget an intent that a provider already acted on.
+const PRAGMAS: &str = "pragma busy_timeout = 10000; pragma journal_mode = wal; pragma synchronous = full; \
+                       pragma foreign_keys = on; pragma temp_store = memory";
+
+/// Which engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// Inside the process.
+    Sqlite,
+    /// Several machines.
+    Postgres,
+}
+
+/// A statement whose text differs between the engines; see [`DUAL`].
+#[derive(Debug, Clone, Copy)]
+pub struct Sql {
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+impl Sql {
+    /// The text for the engine.
+    pub const fn of(&self, dialect: Dialect) -> &'static str {
+        match dialect {
+            Dialect::Sqlite => self.sqlite,
+            Dialect::Postgres => self.postgres,
+        }
+    }
+}
+
+/// The database: on SQLite one writer and several readers, on PostgreSQL one pool.
+#[derive(Clone)]
+pub struct Db {
+    /// Which engine.
+    pub dialect: Dialect,
+    reader: AnyPool,
+    writer: AnyPool,
+}
+
+impl Db {
+    /// Opens `sqlite://path` or `postgres://…`.
+    pub async fn open(url: &str) -> sqlx::Result<Self> {
+        sqlx::any::install_default_drivers();
+        let base = || AnyPoolOptions::new().acquire_timeout(Duration::from_secs(15));
+        if url.starts_with("postgres") {
+            let options = AnyConnectOptions::from_str(url)?.disable_statement_logging();
+            let pool = base()
+                .max_connections(10)
+                .after_connect(|conn, _| {
+                    Box::pin(async move {
+                        let settings = "set synchronous_commit = on; set statement_timeout = '30s'; \
+                                        set idle_in_transaction_session_timeout = '60s'";
+                        sqlx::raw_sql(settings).execute(conn).await.map(drop)
+                    })
+                })
+                .connect_with(options)
+                .await?;
+            return Ok(Self { dialect: Dialect::Postgres, reader: pool.clone(), writer: pool });
+        }
+        let options = |mode: &str| {
+            sqlx::Result::Ok(AnyConnectOptions::from_str(&format!("{url}?mode={mode}"))?.disable_statement_logging())
+        };
+        let writer = base()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .after_connect(|conn, _| Box::pin(async move { sqlx::raw_sql(PRAGMAS).execute(conn).await.map(drop) }))
+            .connect_with(options("rwc")?)
+            .await?;
+        let reader = base()
+            .max_connections(4)
+            .test_before_acquire(false)
+            .after_connect(|conn, _| {
+                Box::pin(async move {
+                    sqlx::raw_sql(PRAGMAS).execute(&mut *conn).await?;
+                    sqlx::raw_sql("pragma query_only = on").execute(conn).await.map(drop)
+                })
+            })
+            .connect_lazy_with(options("rw")?);
+        let db = Self { dialect: Dialect::Sqlite, reader, writer };
+        db.check_sqlite_version().await?;
+        Ok(db)
+    }
+
+    async fn check_sqlite_version(&self) -> sqlx::Result<()> {
+        let version: String = sqlx::query_scalar("select sqlite_version()").fetch_one(&self.writer).await?;
+        let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
+        let mut next = || parts.next().unwrap_or(0);
+        if (next(), next(), next()) < SQLITE_MIN {
+            let (a, b, c) = SQLITE_MIN;
+            return Err(sqlx::Error::Configuration(format!("SQLite {version} is too old; {a}.{b}.{c} is needed").into()));
+        }
+        Ok(())
+    }
+
+    /// Brings the schema up to date.
+    pub async fn migrate(&self) -> Result<(), MigrateError> {
+        match self.dialect {
+            Dialect::Sqlite => {
+                let mut tx = self.writer.begin_with("begin immediate").await?;
+                MIGRATOR.run_direct(None, &mut *tx, false).await?;
+                Ok(tx.commit().await?)
+            }
+            Dialect::Postgres => {
+                let mut conn = self.writer.connect_options().connect().await?;
+                let done = MIGRATOR.run_direct(None, &mut conn, false).await;
+                conn.close().await.ok();
+                done
+            }
+        }
+    }
+
+    /// A connection for reading.
+    pub async fn read(&self) -> sqlx::Result<PoolConnection<Any>> {
+        self.reader.acquire().await
+    }
+
+    /// Runs `work` in one transaction: all of it is stored, durably, or nothing.
+    pub async fn write<T, E>(&self, work: impl AsyncFnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E>
+    where
+        E: From<sqlx::Error>,
+    {
+        let begin = match self.dialect {
+            Dialect::Sqlite => "begin immediate",
+            Dialect::Postgres => "begin",
+        };
+        let mut tx = self.writer.begin_with(begin).await?;
+        let value = work(&mut tx).await?;
+        tx.commit().await?;
+        Ok(value)
+    }
+
+    /// Ends all connections; what was committed stays.
+    pub async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// A row's text that is no value of ours: the database was changed by somebody else.
+pub(crate) fn inconsistent(column: &'static str) -> sqlx::Error {
+    sqlx::Error::Decode(format!("unexpected value in column {column}").into())
+}
+
+/// Every statement, for the test that prepares all of them on both engines.
+pub fn statements() -> impl Iterator<Item = Sql> {
+    let plain = [
+        account::STATEMENTS, api_key::STATEMENTS, guess::STATEMENTS, message::STATEMENTS, queue::STATEMENTS, session::STATEMENTS,
+        usage::STATEMENTS, user::STATEMENTS, vault_canary::STATEMENTS, webhook::STATEMENTS,
+    ];
+    let same = plain.into_iter().flatten().map(|text| Sql { sqlite: text, postgres: text });
+    same.chain(queue::DUAL.iter().copied())
+}

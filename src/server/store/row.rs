@@ -1,0 +1,24 @@
+//! From columns to domain types: every text that is no value of ours is an error that names its column.
+
+use super::inconsistent;
+use crate::domain::id::NotAnId;
+
+/// Reads a text column as a domain value.
+pub fn value<T>(column: &'static str, text: &str, read: impl Fn(&str) -> Option<T>) -> sqlx::Result<T> {
+    read(text).ok_or_else(|| inconsistent(column))
+}
+
+/// Reads an id column.
+pub fn id<T: TryFrom<String, Error = NotAnId>>(column: &'static str, text: String) -> sqlx::Result<T> {
+    T::try_from(text).map_err(|_| inconsistent(column))
+}
+
+/// Reads a nullable id column.
+pub fn maybe_id<T: TryFrom<String, Error = NotAnId>>(column: &'static str, text: Option<String>) -> sqlx::Result<Option<T>> {
+    text.map(|text| id(column, text)).transpose()
+}
+
+/// Reads a count.
+pub fn count(column: &'static str, number: i64) -> sqlx::Result<u32> {
+    u32::try_from(number).map_err(|_| inconsistent(column))
+}
