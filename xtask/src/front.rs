@@ -1,0 +1,180 @@
+//! The browser's side: WebAssembly, style sheet, static files, all under names made of their content.
+
+use crate::{
+    command::{exec, timed},
+    shared::{cargo, root, target},
+    tools::{Toolchain, WASM, npm},
+};
+use anyhow::{Result, anyhow, bail};
+use lightningcss::{
+    bundler::{Bundler, FileProvider},
+    printer::PrinterOptions,
+    stylesheet::{MinifyOptions, ParserOptions},
+    targets::{Browsers, Targets},
+};
+use sha2::{Digest, Sha256};
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// Most that a first visit may load: wasm, js and css together, brotli, in bytes.
+const BUDGET: usize = 250 * 1024;
+
+/// Builds the site into `out/site` and writes `out/hash.txt`. `small`: optimised, compressed and held to the budget.
+pub fn build(toolchain: Toolchain, small: bool, out: &Path) -> Result<()> {
+    let raw = compile(toolchain, small)?;
+    let bound = bindgen(&raw, small)?;
+    let css = css(&root().join("style/main.css"))?;
+    let site = out.join("site");
+    let pkg = site.join("pkg");
+    if site.exists() {
+        fs::remove_dir_all(&site)?;
+    }
+    fs::create_dir_all(&pkg)?;
+    copy(&root().join("public"), &site)?;
+    copy(&bound.join("snippets"), &pkg.join("snippets"))?;
+    let (js, wasm) = (fs::read(bound.join("index.js"))?, fs::read(bound.join("index_bg.wasm"))?);
+    let mut hashes = String::new();
+    for (extension, bytes) in [("js", js), ("wasm", wasm), ("css", css.into_bytes())] {
+        let hash = short_hash(&bytes);
+        fs::write(pkg.join(format!("tern.{hash}.{extension}")), bytes)?;
+        hashes += &format!("{extension}: {hash}\n");
+    }
+    fs::write(out.join("hash.txt"), hashes)?;
+    if small {
+        timed("compress", || compress(&site))?;
+        check_size(&pkg)?;
+    }
+    Ok(())
+}
+
+fn short_hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().take(8).map(|b| format!("{b:02x}")).collect()
+}
+
+/// Compiles the library for the browser and returns the raw module.
+fn compile(toolchain: Toolchain, small: bool) -> Result<Vec<u8>> {
+    let profile = if small { "wasm-release" } else { "wasm-dev" };
+    // A target folder of its own: the server's build does not wait for this one's lock.
+    let folder = target().join("front");
+    let mut cargo = cargo();
+    // The crate type is given here: a cdylib in Cargo.toml would be linked in every server build as well.
+    cargo
+        .args(["rustc", "--package", "tern", "--lib", "--crate-type", "cdylib", "--no-default-features", "--features", "hydrate"])
+        .args(["--target", WASM, "--profile", profile])
+        .env("CARGO_TARGET_DIR", &folder);
+    toolchain.apply(&mut cargo);
+    timed("wasm", || exec("the browser's build", &mut cargo))?;
+    Ok(fs::read(folder.join(WASM).join(profile).join("tern.wasm"))?)
+}
+
+/// Makes the JavaScript bindings, once per content of the raw module: another checkout may have built in between, so
+/// times say nothing.
+fn bindgen(raw: &[u8], small: bool) -> Result<PathBuf> {
+    let folder = target().join("front/bindgen").join(format!("{}-{}", short_hash(raw), if small { "small" } else { "dev" }));
+    if folder.join("done").exists() {
+        return Ok(folder);
+    }
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(&folder)?;
+    let input = folder.join("tern.wasm");
+    fs::write(&input, raw)?;
+    let mut bindgen = wasm_bindgen_cli_support::Bindgen::new();
+    bindgen.input_path(&input).out_name("index").web(true)?.typescript(false).omit_default_module_path(true);
+    bindgen.remove_name_section(small).remove_producers_section(small);
+    timed("wasm-bindgen", || bindgen.generate(&folder).map_err(|error| anyhow!("wasm-bindgen: {error:#}")))?;
+    fs::remove_file(&input)?;
+    if small {
+        let file = folder.join("index_bg.wasm");
+        // Not --all-features: that emits compact imports, which Chromium refuses.
+        let features =
+            ["bulk-memory", "nontrapping-float-to-int", "sign-ext", "mutable-globals", "reference-types", "multivalue"];
+        let mut optimise = Command::new(npm()?.join("node_modules/.bin/wasm-opt"));
+        optimise.arg("-Oz").args(features.map(|f| format!("--enable-{f}"))).arg(&file).arg("-o").arg(&file);
+        timed("wasm-opt", || exec("wasm-opt", &mut optimise))?;
+    }
+    fs::write(folder.join("done"), "")?;
+    Ok(folder)
+}
+
+fn css(main: &Path) -> Result<String> {
+    let version = |major: u32, minor: u32| Some(major << 16 | minor << 8);
+    let browsers =
+        Browsers { chrome: version(123, 0), firefox: version(121, 0), safari: version(17, 5), ..Browsers::default() };
+    let targets: Targets = browsers.into();
+    let files = FileProvider::new();
+    let mut bundler = Bundler::new(&files, None, ParserOptions::default());
+    let mut sheet = bundler.bundle(main).map_err(|error| anyhow!("style: {error}"))?;
+    sheet.minify(MinifyOptions { targets, ..MinifyOptions::default() }).map_err(|error| anyhow!("style: {error}"))?;
+    Ok(sheet.to_css(PrinterOptions { minify: true, targets, ..PrinterOptions::default() })?.code)
+}
+
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop().filter(|folder| folder.is_dir()) {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() { open.push(path) } else { found.push(path) }
+        }
+    }
+    Ok(found)
+}
+
+/// Copies a folder's files; a folder that is not there has none.
+pub fn copy(from: &Path, to: &Path) -> Result<()> {
+    for file in files(from)? {
+        let target = to.join(file.strip_prefix(from)?);
+        fs::create_dir_all(target.parent().unwrap_or(to))?;
+        fs::copy(&file, target)?;
+    }
+    Ok(())
+}
+
+/// Writes `.br` and `.gz` beside every file of text.
+fn compress(folder: &Path) -> Result<()> {
+    for file in files(folder)? {
+        let extension = file.extension().and_then(|e| e.to_str()).unwrap_or_default();
+        if !["js", "wasm", "css", "svg", "txt", "json"].contains(&extension) {
+            continue;
+        }
+        let bytes = fs::read(&file)?;
+        let mut br = fs::File::create(file.with_extension(format!("{extension}.br")))?;
+        let params = brotli::enc::BrotliEncoderParams { quality: 11, lgwin: 24, ..Default::default() };
+        brotli::BrotliCompress(&mut bytes.as_slice(), &mut br, &params)?;
+        let gz = fs::File::create(file.with_extension(format!("{extension}.gz")))?;
+        let mut gz = flate2::write::GzEncoder::new(gz, flate2::Compression::best());
+        gz.write_all(&bytes)?;
+        gz.finish()?;
+    }
+    Ok(())
+}
+
+/// Prints what a first visit loads, and fails above the budget.
+fn check_size(pkg: &Path) -> Result<()> {
+    let mut sum = 0;
+    let mut parts = Vec::new();
+    for file in files(pkg)? {
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if let Some(kind) = name.strip_suffix(".br").and_then(|name| name.rsplit('.').next()) {
+            let size = usize::try_from(fs::metadata(&file)?.len())?;
+            sum += size;
+            parts.push(format!("{kind} {:.1}", kib(size)));
+        }
+    }
+    eprintln!("xtask: first load {:.1} of {:.0} KiB brotli ({})", kib(sum), kib(BUDGET), parts.join(", "));
+    if sum > BUDGET {
+        bail!("the first load is above its budget");
+    }
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for people")]
+fn kib(bytes: usize) -> f64 {
+    bytes as f64 / 1024.0
+}

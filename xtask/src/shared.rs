@@ -1,0 +1,36 @@
+//! What both lives of xtask need: the checkout, the shared target folder, and cargo.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// The checkout.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository").to_owned()
+}
+
+/// The target folder of all checkouts on this machine.
+pub fn target() -> PathBuf {
+    let named = ["TERN_TARGET_DIR", "CARGO_TARGET_DIR"].into_iter().find_map(env::var_os).map(PathBuf::from);
+    named.unwrap_or_else(|| {
+        let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+        let home = || PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cache");
+        cache.unwrap_or_else(home).join("tern/target")
+    })
+}
+
+/// Cargo in the checkout with the shared target folder.
+pub fn cargo() -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root()).env("CARGO_TARGET_DIR", target());
+    // `cargo run` describes xtask in these; build scripts that watch them would run again at every switch between
+    // `cargo xtask build` and `cargo build`.
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(|n| n.starts_with("CARGO_PKG_") || n.starts_with("CARGO_MANIFEST_")) {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
+}
