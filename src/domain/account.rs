@@ -68,6 +68,16 @@ pub struct Account {
     pub created_at: Timestamp,
 }
 
+/// What a connection test said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestOutcome {
+    /// The provider accepted the credentials.
+    pub success: bool,
+    /// Why not, with what to do.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub error: Option<String>,
+}
+
 /// The most messages a day: 1–100 000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DailyLimit(u32);

@@ -11,7 +11,12 @@
 
 use super::{
     channel::Channel,
+    email::Email,
+    field_error::FieldErrors,
     id::{AccountId, EventId, LeadId, MessageId},
+    page::Limit,
+    phone::PhoneNumber,
+    text::{parse_body, parse_line},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -327,6 +332,184 @@ pub struct Story {
 
 /// The most characters of a text: Twilio's own limit for SMS and `WhatsApp` (error 21617).
 pub const BODY_MAX: usize = 1_600;
+
+/// The most characters of an e-mail's text.
+pub const EMAIL_BODY_MAX: usize = 100_000;
+/// The most characters of a subject: one header line (RFC 5322).
+const SUBJECT_MAX: usize = 998;
+/// The most characters of a search.
+const SEARCH_MAX: usize = 200;
+
+/// Which messages a list shows; what is `None` does not matter.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MessageFilter {
+    /// Where it is.
+    pub status: Option<Status>,
+    /// The way.
+    pub channel: Option<Channel>,
+    /// Through which account.
+    pub account_id: Option<AccountId>,
+    /// To which lead.
+    pub lead_id: Option<LeadId>,
+    /// Part of the recipient or the text.
+    pub q: Option<String>,
+    /// Older than this one.
+    pub cursor: Option<MessageId>,
+    /// Rows in the page.
+    pub limit: Limit,
+}
+
+impl MessageFilter {
+    /// Reads query parameters; an empty one is none.
+    pub fn parse(
+        status: Option<&str>,
+        channel: Option<&str>,
+        account_id: Option<&str>,
+        lead_id: Option<&str>,
+        q: Option<&str>,
+        cursor: Option<&str>,
+        limit: Option<&str>,
+    ) -> Result<Self, FieldErrors> {
+        fn read<T>(
+            errors: &mut FieldErrors,
+            field: &str,
+            text: Option<&str>,
+            parse: impl Fn(&str) -> Option<T>,
+            hint: &str,
+        ) -> Option<T> {
+            let text = text.map(str::trim).filter(|text| !text.is_empty())?;
+            errors.check(field, parse(text).ok_or(hint))
+        }
+        let mut errors = FieldErrors::default();
+        let filter = Self {
+            status: read(&mut errors, "status", status, Status::from_name, "is no status of a message"),
+            channel: read(&mut errors, "channel", channel, Channel::from_name, "must be email, sms or whatsapp"),
+            account_id: read(&mut errors, "account_id", account_id, |text| text.parse().ok(), "is no id"),
+            lead_id: read(&mut errors, "lead_id", lead_id, |text| text.parse().ok(), "is no id"),
+            q: read(&mut errors, "q", q, |text| parse_line(text, SEARCH_MAX).ok(), "must be at most 200 plain characters"),
+            cursor: read(&mut errors, "cursor", cursor, |text| text.parse().ok(), "is no cursor of this list"),
+            limit: read(&mut errors, "limit", limit, |text| Limit::parse(text).ok(), "must be a number from 1 to 200")
+                .unwrap_or_default(),
+        };
+        if errors.is_empty() { Ok(filter) } else { Err(errors) }
+    }
+}
+
+/// A message that somebody asks to send, as it came.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SendForm {
+    /// Name of the channel.
+    pub channel: String,
+    /// The account; empty: the default.
+    pub account_id: String,
+    /// The recipient.
+    pub to: String,
+    /// A lead instead of a recipient.
+    pub lead_id: String,
+    /// E-mail only.
+    pub subject: String,
+    /// The text.
+    pub body: String,
+    /// Not before this instant, RFC 3339.
+    pub send_at: String,
+    /// `defer` (also when empty) or `reject`.
+    pub on_limit: String,
+}
+
+/// What happens to a message over the daily limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnLimit {
+    /// It waits for the next day.
+    Defer,
+    /// It is refused.
+    Reject,
+}
+
+/// Who is written to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recipient {
+    /// By number.
+    Phone(PhoneNumber),
+    /// By mail.
+    Email(Email),
+}
+
+impl Recipient {
+    /// The number in E.164 or the address.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Phone(number) => number.as_str(),
+            Self::Email(email) => email.as_str(),
+        }
+    }
+}
+
+/// A message that may be stored: every part is valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewMessage {
+    /// The way.
+    pub channel: Channel,
+    /// Through which account; `None`: the default.
+    pub account_id: Option<AccountId>,
+    /// Who is written to.
+    pub to: Recipient,
+    /// E-mail only.
+    pub subject: Option<String>,
+    /// The text.
+    pub body: String,
+    /// Not before this instant.
+    pub send_at: Option<Timestamp>,
+    /// Over the daily limit.
+    pub on_limit: OnLimit,
+}
+
+impl SendForm {
+    /// Everything that can be said without the database. `parse_number`: the shape in the browser, a full library on
+    /// the server.
+    pub fn parse<E: std::fmt::Display>(
+        &self,
+        parse_number: impl Fn(&str) -> Result<PhoneNumber, E>,
+    ) -> Result<NewMessage, FieldErrors> {
+        let mut errors = FieldErrors::default();
+        let channel = errors.check("channel", Channel::from_name(self.channel.trim()).ok_or("must be email, sms or whatsapp"));
+        let body_max = if channel == Some(Channel::Email) { EMAIL_BODY_MAX } else { BODY_MAX };
+        let body = errors.check("body", parse_body(&self.body, body_max));
+        let to = match (self.to.trim(), channel) {
+            ("", _) => errors.check("to", Err::<Recipient, _>("is required")),
+            (to, Some(Channel::Email)) => errors.check("to", Email::parse(to)).map(Recipient::Email),
+            (to, _) => errors.check("to", parse_number(to)).map(Recipient::Phone),
+        };
+        let account_id = match self.account_id.trim() {
+            "" => None,
+            id => errors.check("account_id", id.parse::<AccountId>()),
+        };
+        let subject = match self.subject.trim() {
+            "" => None,
+            _ if channel.is_some_and(|channel| channel != Channel::Email) => {
+                errors.check("subject", Err::<String, _>("is for e-mail only"))
+            }
+            subject => errors.check("subject", parse_line(subject, SUBJECT_MAX)),
+        };
+        let send_at = match self.send_at.trim() {
+            "" => None,
+            at => errors.check("send_at", Timestamp::parse(at)),
+        };
+        let on_limit = match self.on_limit.trim() {
+            "" | "defer" => OnLimit::Defer,
+            "reject" => OnLimit::Reject,
+            _ => {
+                errors.add("on_limit", "must be defer or reject");
+                OnLimit::Defer
+            }
+        };
+        match (channel, to, body) {
+            (Some(channel), Some(to), Some(body)) if errors.is_empty() => {
+                Ok(NewMessage { channel, account_id, to, subject, body, send_at, on_limit })
+            }
+            _ => Err(errors),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,3 +1,154 @@
 //! What happens: use cases, storage, providers, worker, HTTP. Not there in the browser.
+//!
+//! Use cases take a [`Who`], which only a signed-in request can have; `store` and `channel` never meet but in a use case
+//! or the worker.
 
+pub mod channel;
+pub mod clock;
 pub mod command;
+pub mod config;
+pub mod error;
+pub mod http;
+pub mod live;
+pub mod phone;
+pub mod simulate;
+pub mod store;
+pub mod usecase;
+pub mod vault;
+pub mod worker;
+
+use crate::domain::{
+    id::SessionId,
+    user::{Me, Organization, User},
+};
+use channel::Channels;
+use clock::Clock;
+use config::Settings;
+use error::Error;
+use leptos::prelude::use_context;
+use live::Live;
+use std::{
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use store::Db;
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+use vault::Vault;
+
+/// Password hashes at a time: each takes 19 MiB and a core.
+const HASHES: usize = 2;
+
+/// Everything a use case may need; cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// What [`App`] shares.
+pub struct Parts {
+    /// As configured.
+    pub settings: Settings,
+    /// The database.
+    pub db: Db,
+    /// Keys for credentials.
+    pub vault: Vault,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The providers.
+    pub channels: Channels,
+    /// Hints for open pages.
+    pub live: Live,
+    /// Wakes the worker after a commit that gives it something to do.
+    pub wake: Notify,
+    /// Set when the process is asked to stop.
+    pub stop: CancellationToken,
+    /// Bounds the password hashes that run at a time.
+    pub hashing: Semaphore,
+    /// The configured keys do not fit what is stored; found at start.
+    is_key_wrong: AtomicBool,
+}
+
+impl Deref for App {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl App {
+    /// Wires everything. The schema must be up to date.
+    pub fn new(settings: Settings, db: Db, vault: Vault, clock: Arc<dyn Clock>, http: reqwest::Client) -> Self {
+        let channels = Channels::new(http, settings.twilio_api_url.trim_end_matches('/').to_owned());
+        Self(Arc::new(Parts {
+            settings,
+            db,
+            vault,
+            clock,
+            channels,
+            live: Live::default(),
+            wake: Notify::new(),
+            stop: CancellationToken::new(),
+            hashing: Semaphore::new(HASHES),
+            is_key_wrong: AtomicBool::new(false),
+        }))
+    }
+
+    /// Whether the configured keys fail to open what is stored.
+    pub fn is_key_wrong(&self) -> bool {
+        self.is_key_wrong.load(Ordering::Relaxed)
+    }
+
+    /// A new identifier that sorts by time.
+    pub fn new_id<T: TryFrom<String>>(&self) -> T {
+        T::try_from(clock::new_id(self.clock.now())).ok().expect("a ULID is an id")
+    }
+}
+
+/// Somebody signed in, perhaps in no organization yet.
+#[derive(Clone)]
+pub struct Person {
+    /// The application.
+    pub app: App,
+    /// Who.
+    pub me: Me,
+    /// By which browser; `None` for a program with a key.
+    pub session: Option<SessionId>,
+}
+
+/// Somebody signed in, acting for an organization: what use cases ask for.
+#[derive(Clone)]
+pub struct Who {
+    /// The application.
+    pub app: App,
+    /// Who.
+    pub user: User,
+    /// For whom.
+    pub organization: Organization,
+    /// By which browser; `None` for a program with a key.
+    pub session: Option<SessionId>,
+}
+
+impl Person {
+    /// For the organization, or an error when there is none.
+    pub fn who(self) -> Result<Who, Error> {
+        let organization = self.me.organization.ok_or_else(Error::no_organization)?;
+        Ok(Who { app: self.app, user: self.me.user, organization, session: self.session })
+    }
+}
+
+/// The application, inside a server function.
+pub fn app() -> Result<App, Error> {
+    use_context::<App>().ok_or_else(|| Error::Internal("no application in context".to_owned()))
+}
+
+/// Who asks, inside a server function; `None` when nobody is signed in.
+pub async fn visitor() -> Result<Option<Person>, Error> {
+    http::auth::visitor(&app()?).await
+}
+
+/// Who asks, inside a server function: signed in and in an organization, or an error.
+pub async fn request() -> Result<Who, Error> {
+    visitor().await?.ok_or_else(Error::signed_out)?.who()
+}

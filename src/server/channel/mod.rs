@@ -41,6 +41,15 @@ pub struct Probe<'a> {
     pub force: bool,
 }
 
+/// Why a connection test failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestError {
+    /// For a program: `not_owned` (the person may insist), `cannot_send`, `credentials`, `unreachable`, `provider`.
+    pub code: &'static str,
+    /// A sentence for a person, with what to do.
+    pub message: String,
+}
+
 /// One message, ready to leave.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
@@ -197,8 +206,8 @@ pub enum WebhookError {
 /// One provider.
 #[async_trait]
 pub trait Sender: Send + Sync {
-    /// Tries the credentials and whether the sender can be used. The error is a sentence that says what to do.
-    async fn test(&self, login: &Login, probe: &Probe<'_>) -> Result<(), String>;
+    /// Tries the credentials and whether the sender can be used. 
+    async fn test(&self, login: &Login, probe: &Probe<'_>) -> Result<(), TestError>;
     /// Hands over one message.
     async fn send(&self, login: &Login, message: &Outgoing) -> Result<Receipt, SendError>;
     /// Asks what became of a message.

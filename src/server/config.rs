@@ -1,0 +1,163 @@
+//! What an operator can set: flags, or the same by environment. A bad value stops the start with one line.
+
+use crate::domain::secret::Entered;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::{net::SocketAddr, path::PathBuf};
+
+/// Reaches people by e-mail, SMS and WhatsApp from accounts you own.
+#[derive(Parser)]
+#[command(name = "tern", version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Web pages, API and worker in one process
+    Serve {
+        /// Which part of it
+        #[arg(long, value_enum, default_value_t = Role::All)]
+        role: Role,
+        /// Everything else.
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// A stateful stand-in for Twilio, for development and tests
+    Simulate(crate::server::simulate::SimulateArgs),
+    /// Bring the database's schema up to date
+    Migrate(Settings),
+    /// Check configuration, database, keys and accounts, and explain
+    Doctor(Settings),
+    /// People
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Encryption keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Ask a running server whether it is well; for containers
+    Healthcheck(Settings),
+}
+
+/// Commands about people.
+#[derive(Subcommand)]
+pub enum UserCommand {
+    /// Add a person with an organization of their own; the password is asked for, or read from standard input
+    Add {
+        /// Signs in with it
+        #[arg(long)]
+        email: String,
+        /// Name of the organization
+        #[arg(long)]
+        organization: String,
+        /// The database.
+        #[command(flatten)]
+        settings: Settings,
+    },
+}
+
+/// Commands about keys.
+#[derive(Subcommand)]
+pub enum KeysCommand {
+    /// Seal every credential anew with the first key of `ENCRYPTION_KEY`; may be stopped and run again
+    Rotate(Settings),
+}
+
+/// Which part of the server runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// Web and worker.
+    All,
+    /// Pages and API only.
+    Web,
+    /// Sending only.
+    Worker,
+}
+
+/// Who may sign up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SignUp {
+    /// The first user only.
+    First,
+    /// Anybody.
+    Open,
+}
+
+fn secret(text: &str) -> Result<Entered, std::convert::Infallible> {
+    Ok(Entered::new(text))
+}
+
+/// The settings of a server.
+#[derive(Debug, Clone, Args)]
+pub struct Settings {
+    /// Where to listen
+    #[arg(long, env = "TERN_LISTEN", default_value = "127.0.0.1:3000")]
+    pub listen: SocketAddr,
+    /// Holds the `SQLite` file and, if no key is configured, the generated key file
+    #[arg(long, env = "TERN_DATA_DIR", default_value = "./data")]
+    pub data_dir: PathBuf,
+    /// `sqlite://…` or `postgres://…`; `SQLite` in the data folder when not given
+    #[arg(long, env = "TERN_DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// One secret of at least 16 characters, or a list `id:secret,id:secret`: the first encrypts, all decrypt
+    #[arg(long, env = "ENCRYPTION_KEY", hide_env_values = true, value_parser = secret)]
+    pub encryption_key: Option<Entered>,
+    /// What providers and browsers see; `http://<listen>` when not given
+    #[arg(long, env = "TERN_PUBLIC_URL")]
+    pub public_url: Option<String>,
+    /// Who may sign up
+    #[arg(long, env = "TERN_SIGN_UP", value_enum, default_value_t = SignUp::First)]
+    pub sign_up: SignUp,
+    /// Platform default: Twilio account
+    #[arg(long, env = "TWILIO_ACCOUNT_SID", hide_env_values = true, value_parser = secret)]
+    pub twilio_account_sid: Option<Entered>,
+    /// Platform default: its auth token
+    #[arg(long, env = "TWILIO_AUTH_TOKEN", hide_env_values = true, value_parser = secret)]
+    pub twilio_auth_token: Option<Entered>,
+    /// Platform default: its number
+    #[arg(long, env = "TWILIO_PHONE_NUMBER")]
+    pub twilio_phone_number: Option<String>,
+    /// Twilio's API: another region, a proxy, or `tern simulate`
+    #[arg(long, env = "TWILIO_API_URL", default_value = "https://api.twilio.com")]
+    pub twilio_api_url: String,
+    /// PEM file of roots that are trusted in addition to the built-in ones
+    #[arg(long, env = "SSL_CERT_FILE")]
+    pub ssl_cert_file: Option<PathBuf>,
+}
+
+impl Settings {
+    /// The database's URL.
+    pub fn database_url(&self) -> String {
+        match self.database_url.as_deref().filter(|url| !url.is_empty()) {
+            Some(url) => url.to_owned(),
+            None => {
+                let path = self.data_dir.join("tern.db").display().to_string();
+                let escaped = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23").replace(' ', "%20");
+                format!("sqlite://{escaped}")
+            }
+        }
+    }
+
+    /// The public URL, without a slash at its end.
+    pub fn public_url(&self) -> String {
+        let given = self.public_url.as_deref().filter(|url| !url.is_empty());
+        given.map_or_else(|| format!("http://{}", self.listen), |url| url.trim_end_matches('/').to_owned())
+    }
+
+    /// One line for the first bad value.
+    pub fn check(&self) -> Result<(), String> {
+        for (name, url) in [("TERN_PUBLIC_URL", self.public_url()), ("TWILIO_API_URL", self.twilio_api_url.clone())] {
+            let good = reqwest::Url::parse(&url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+            if !good {
+                return Err(format!("{name} must be a URL like https://tern.example.com"));
+            }
+        }
+        let url = self.database_url();
+        if !["sqlite://", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+            return Err("TERN_DATABASE_URL must start with sqlite:// or postgres://".to_owned());
+        }
+        Ok(())
+    }
+}

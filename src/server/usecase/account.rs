@@ -1,0 +1,287 @@
+//! Sender accounts: connect, test, change, delete.
+
+use crate::{
+    domain::{
+        account::{Account, AccountPatch, ConnectForm, ConnectionStatus, DailyLimit, NewAccount, SenderNumber, TestOutcome},
+        channel::Provider,
+        field_error::FieldErrors,
+        id::AccountId,
+        message::{Source, Status, WaitingReason},
+        phone::PhoneNumber,
+        secret::Secret,
+        text::parse_line,
+        time::{DAY, Timestamp},
+    },
+    server::{
+        App, Who,
+        channel::{Login, Probe, TestError},
+        error::Error,
+        live::Topic,
+        phone,
+        store::{self, account::StoredAccount},
+        vault::{Place, VaultError},
+    },
+};
+use std::collections::BTreeMap;
+
+/// What an account says whose credentials do not open with the configured keys.
+pub const ENTER_AGAIN: &str = "The stored credentials cannot be read with the configured encryption key. Enter them again.";
+
+/// The day of `now` in the zone of an account, `yyyy-mm-dd`, and when the next one begins.
+pub fn day_of(now: Timestamp, time_zone: &str) -> (String, Timestamp) {
+    let zone = jiff::tz::TimeZone::get(time_zone).unwrap_or(jiff::tz::TimeZone::UTC);
+    let instant = jiff::Timestamp::from_millisecond(now.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    let today = instant.to_zoned(zone.clone()).date();
+    let next = today.tomorrow().ok().and_then(|day| day.to_zoned(zone).ok());
+    let next = next.map_or(now.plus(DAY), |zoned| Timestamp(zoned.timestamp().as_millisecond()));
+    (today.to_string(), next)
+}
+
+/// Where the credentials of an account live.
+fn place<'a>(organization: &'a str, account: &'a str) -> Place<'a> {
+    Place { table: "account", column: "secret", organization, row: account }
+}
+
+fn seal(app: &App, organization: &str, account: &AccountId, credentials: &[(String, Secret)]) -> Option<String> {
+    if credentials.is_empty() {
+        return None;
+    }
+    let fields: BTreeMap<&str, &str> = credentials.iter().map(|(name, secret)| (name.as_str(), secret.expose())).collect();
+    let text = Secret::new(serde_json::to_string(&fields).expect("texts"));
+    Some(app.vault.seal(&place(organization, account.as_str()), &text))
+}
+
+/// Opens the credentials of an account for one call.
+pub fn open(app: &App, stored: &StoredAccount) -> Result<Login, VaultError> {
+    let Some(sealed) = &stored.secret else { return Ok(Login::new(Vec::new())) };
+    let text = app.vault.open(&place(stored.organization_id.as_str(), stored.account.id.as_str()), sealed)?;
+    let fields: BTreeMap<String, String> = serde_json::from_str(text.expose()).map_err(|_| VaultError::Damaged)?;
+    Ok(Login::new(fields.into_iter().map(|(name, value)| (name, Secret::new(value))).collect()))
+}
+
+/// Seals an account's credentials with the first key, when they are not.
+pub fn reseal(app: &App, stored: &StoredAccount) -> Result<Option<String>, VaultError> {
+    let Some(sealed) = stored.secret.as_ref().filter(|sealed| app.vault.is_stale(sealed)) else { return Ok(None) };
+    let place = place(stored.organization_id.as_str(), stored.account.id.as_str());
+    Ok(Some(app.vault.seal(&place, &app.vault.open(&place, sealed)?)))
+}
+
+/// The accounts of the organization, newest first, with what they sent today.
+pub async fn list(who: &Who) -> Result<Vec<Account>, Error> {
+    let now = who.app.clock.now();
+    let mut conn = who.app.db.read().await?;
+    let accounts = store::account::list(&mut conn, &who.organization.id).await?;
+    // Zones differ by a day at most: two days hold every account's today.
+    let (since, _) = day_of(now.plus(-DAY), "UTC");
+    let usage = store::usage::list(&mut conn, &who.organization.id, &since).await?;
+    let used: BTreeMap<(String, String), i64> = usage.into_iter().map(|(id, day, used)| ((id, day), used)).collect();
+    let with_usage = |mut stored: StoredAccount| {
+        let key = (stored.account.id.to_string(), day_of(now, &stored.time_zone).0);
+        stored.account.sent_today = used.get(&key).and_then(|n| u32::try_from(*n).ok()).unwrap_or(0);
+        stored.account
+    };
+    Ok(accounts.into_iter().map(with_usage).collect())
+}
+
+/// One account, as stored.
+async fn find(who: &Who, id: &AccountId) -> Result<StoredAccount, Error> {
+    let mut conn = who.app.db.read().await?;
+    let found = store::account::find(&mut conn, id, &who.organization.id).await?;
+    let mut stored = found.ok_or_else(Error::not_found)?;
+    let (day, _) = day_of(who.app.clock.now(), &stored.time_zone);
+    stored.account.sent_today = store::usage::find(&mut conn, id, &day).await?;
+    Ok(stored)
+}
+
+/// One account, as it is shown.
+pub async fn load(who: &Who, id: &AccountId) -> Result<Account, Error> {
+    Ok(find(who, id).await?.account)
+}
+
+/// Tests the connection, then stores the account; on a failed test nothing is stored.
+pub async fn connect(who: &Who, form: ConnectForm) -> Result<Account, Error> {
+    if !form.missing().is_empty() {
+        let fields = form.missing().into_iter().fold(FieldErrors::default(), |mut errors, field| {
+            errors.add(field, "is required");
+            errors
+        });
+        return Err(Error::invalid_as("Missing required fields", fields));
+    }
+    let new = form.parse(phone::parse)?;
+    let taken = || Error::conflict("already_connected", "This phone number is already connected");
+    {
+        let mut conn = who.app.db.read().await?;
+        if store::account::is_taken(&mut conn, &who.organization.id, new.channel, new.number.as_str()).await? {
+            return Err(taken());
+        }
+    }
+    let credentials: Vec<(String, Secret)> =
+        new.credentials.into_iter().map(|(name, secret)| (name.to_owned(), secret)).collect();
+    let account = Account {
+        id: who.app.new_id(),
+        provider: new.provider,
+        channel: new.channel,
+        address: new.number.as_str().to_owned(),
+        display_name: new.display_name,
+        daily_limit: new.daily_limit.get(),
+        sent_today: 0,
+        is_active: true,
+        connection_status: ConnectionStatus::Connected,
+        last_error: None,
+        is_demo: false,
+        created_at: who.app.clock.now(),
+    };
+    let secret = seal(&who.app, who.organization.id.as_str(), &account.id, &credentials);
+    probe(&who.app, new.provider, &Login::new(credentials), &Probe { channel: new.channel, sender: &new.number, force: new.force })
+        .await
+        .map_err(|error| failed_test(&error))?;
+    let organization = &who.organization.id;
+    let stored =
+        who.app.db.write(async |conn| store::account::insert(conn, &account, organization, secret.as_deref()).await).await?;
+    if !stored {
+        return Err(taken());
+    }
+    changed(who, &account.id);
+    Ok(account)
+}
+
+async fn probe(app: &App, provider: Provider, login: &Login, probe: &Probe<'_>) -> Result<(), TestError> {
+    app.channels.of(provider).test(login, probe).await
+}
+
+fn failed_test(error: &TestError) -> Error {
+    use crate::api::error::{ApiError, Kind};
+    ApiError::new(Kind::Invalid, error.code, format!("Connection test failed: {}", error.message)).into()
+}
+
+fn changed(who: &Who, id: &AccountId) {
+    who.app.live.publish(&who.organization.id, Topic::Accounts, Some(id.as_str()));
+    who.app.wake.notify_one();
+}
+
+/// The sender of a stored account, for a test.
+fn sender_of(account: &Account) -> SenderNumber {
+    match PhoneNumber::parse_e164(&account.address) {
+        Ok(number) => SenderNumber::Phone(number),
+        Err(_) => SenderNumber::ShortCode(account.address.clone()),
+    }
+}
+
+/// Tests the stored credentials again and notes the result. A success lets waiting messages go.
+pub async fn test(who: &Who, id: &AccountId) -> Result<TestOutcome, Error> {
+    let stored = find(who, id).await?;
+    let login = match open(&who.app, &stored) {
+        Ok(login) => login,
+        Err(_) => return note_test(who, id, Err(ENTER_AGAIN.to_owned())).await,
+    };
+    let sender = sender_of(&stored.account);
+    // The number was accepted when it was connected, insisted on or not: a later test asks about the credentials.
+    let asked = Probe { channel: stored.account.channel, sender: &sender, force: true };
+    let result = probe(&who.app, stored.account.provider, &login, &asked).await;
+    note_test(who, id, result.map_err(|error| error.message)).await
+}
+
+async fn note_test(who: &Who, id: &AccountId, result: Result<(), String>) -> Result<TestOutcome, Error> {
+    let now = who.app.clock.now();
+    let error = result.err();
+    who.app
+        .db
+        .write(async |conn| {
+            match &error {
+                None => {
+                    store::account::set_health(conn, id, ConnectionStatus::Connected, None, None).await?;
+                    store::queue::wake(conn, id, now).await
+                }
+                Some(error) => store::account::set_health(conn, id, ConnectionStatus::Error, Some(error), None).await,
+            }
+        })
+        .await?;
+    changed(who, id);
+    Ok(TestOutcome { success: error.is_none(), error })
+}
+
+/// Changes the settings that are named. A raised limit or a switched-on account wakes what waits for it.
+pub async fn update(who: &Who, id: &AccountId, patch: AccountPatch) -> Result<Account, Error> {
+    let mut errors = FieldErrors::default();
+    let name = patch.display_name.as_deref().and_then(|name| errors.check("display_name", parse_line(name, 80)));
+    let limit = patch.daily_limit.and_then(|limit| errors.check("daily_limit", DailyLimit::new(limit.into())));
+    if !errors.is_empty() {
+        return Err(errors.into());
+    }
+    let now = who.app.clock.now();
+    who.app
+        .db
+        .write(async |conn| {
+            let found = store::account::find(conn, id, &who.organization.id).await?;
+            let before = found.ok_or_else(Error::not_found)?.account;
+            let mut account = before.clone();
+            account.display_name = name.clone().unwrap_or(account.display_name);
+            account.daily_limit = limit.map_or(account.daily_limit, DailyLimit::get);
+            account.is_active = patch.is_active.unwrap_or(account.is_active);
+            store::account::update(conn, &account, &who.organization.id, now).await?;
+            if before.is_active && !account.is_active {
+                let detail = "The account is switched off. Enable it to let this message go.";
+                store::queue::hold(conn, id, WaitingReason::AccountInactive, detail, now).await?;
+            } else if account.is_active && (!before.is_active || account.daily_limit > before.daily_limit) {
+                store::queue::wake(conn, id, now).await?;
+            }
+            Ok::<_, Error>(())
+        })
+        .await?;
+    changed(who, id);
+    load(who, id).await
+}
+
+/// Replaces the credentials after a successful test, as when they were rotated or the encryption key was lost.
+pub async fn replace_credentials(who: &Who, id: &AccountId, entered: Vec<(String, Secret)>) -> Result<Account, Error> {
+    let stored = find(who, id).await?;
+    let form = ConnectForm {
+        provider: stored.account.provider.as_str().to_owned(),
+        channel: stored.account.channel.as_str().to_owned(),
+        phone_number: stored.account.address.clone(),
+        credentials: entered,
+        force: true,
+        ..ConnectForm::default()
+    };
+    let new: NewAccount = form.parse(phone::parse)?;
+    let credentials: Vec<(String, Secret)> =
+        new.credentials.into_iter().map(|(name, secret)| (name.to_owned(), secret)).collect();
+    let sealed = seal(&who.app, who.organization.id.as_str(), id, &credentials);
+    let asked = Probe { channel: new.channel, sender: &new.number, force: true };
+    probe(&who.app, new.provider, &Login::new(credentials), &asked).await.map_err(|error| failed_test(&error))?;
+    let now = who.app.clock.now();
+    who.app
+        .db
+        .write(async |conn| {
+            if let Some(sealed) = &sealed {
+                store::account::set_secret(conn, id, &who.organization.id, sealed).await?;
+            }
+            store::account::set_health(conn, id, ConnectionStatus::Connected, None, None).await?;
+            store::queue::wake(conn, id, now).await
+        })
+        .await?;
+    changed(who, id);
+    load(who, id).await
+}
+
+/// Deletes an account and wipes its credentials. Its history stays; what is still queued is canceled and says why.
+pub async fn delete(who: &Who, id: &AccountId) -> Result<(), Error> {
+    let now = who.app.clock.now();
+    who.app
+        .db
+        .write(async |conn| {
+            if !store::account::delete(conn, id, &who.organization.id, now).await? {
+                return Err(Error::not_found());
+            }
+            for message in store::queue::cancel_all(conn, id, now).await? {
+                let mut event = store::message::event(who.app.new_id(), now, Status::Canceled, Source::User);
+                event.detail = Some("The account was deleted.".to_owned());
+                store::message::insert_event(conn, &message, &event).await?;
+            }
+            Ok(())
+        })
+        .await?;
+    changed(who, id);
+    who.app.live.publish(&who.organization.id, Topic::Messages, None);
+    Ok(())
+}

@@ -1,0 +1,13 @@
+//! What users do, in their verbs. The only place where the database and the providers meet, besides the worker.
+//!
+//! Every function that acts for somebody takes a [`super::Who`] or [`super::Person`]: a request that is not signed in
+//! cannot call it.
+
+pub mod account;
+pub mod api_key;
+pub mod demo;
+pub mod installation;
+pub mod keys;
+pub mod message;
+pub mod session;
+pub mod webhook;
