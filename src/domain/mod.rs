@@ -9,6 +9,7 @@ pub mod channel;
 pub mod email;
 pub mod field_error;
 pub mod id;
+pub mod installation;
 pub mod message;
 pub mod page;
 pub mod phone;

@@ -3,7 +3,7 @@
 use super::{Conn, row};
 use crate::domain::{
     channel::Channel,
-    id::{EventId, MessageId, OrganizationId},
+    id::{AccountId, EventId, MessageId, OrganizationId},
     message::{Direction, Event, Failure, Message, MessageFilter, Source, Status, Waiting, WaitingReason},
     page::Page,
     time::Timestamp,
@@ -39,7 +39,7 @@ const INSERT_EVENT: &str = "insert into event (id, message_id, at, status, sourc
 const EVENTS: &str = "select e.id, e.at, e.status, e.source, e.provider_status, e.error_code, e.error_message, e.error_retryable, e.detail \
      from event e join message m on m.id = e.message_id \
      where e.message_id = $1 and m.organization_id = $2 order by e.id limit 1000";
-const FIND_INBOUND: &str = "select id from message where account_id = $1 and provider_message_id = $2";
+const FIND_BY_PROVIDER_ID: &str = "select id from message where account_id = $1 and provider_message_id = $2";
 const FIND_KEY: &str = "select body_hash, message_id from idempotency where organization_id = $1 and key = $2";
 const INSERT_KEY: &str = "insert into idempotency (organization_id, key, body_hash, message_id, created_at) values ($1, $2, $3, $4, $5)";
 const REMOVE_DEMO: &str = "delete from message where organization_id = $1 and (demo_at is not null or account_id in \
@@ -48,7 +48,7 @@ const HAS_DEMO: &str = "select id from account where organization_id = $1 and de
 
 /// For the prepare test.
 pub const STATEMENTS: &[&str] =
-    &[FIND, LIST, INSERT, INSERT_EVENT, EVENTS, FIND_INBOUND, FIND_KEY, INSERT_KEY, REMOVE_DEMO, HAS_DEMO];
+    &[FIND, LIST, INSERT, INSERT_EVENT, EVENTS, FIND_BY_PROVIDER_ID, FIND_KEY, INSERT_KEY, REMOVE_DEMO, HAS_DEMO];
 
 #[derive(sqlx::FromRow)]
 pub(super) struct MessageRow {
@@ -255,11 +255,15 @@ pub async fn list_events(conn: &mut Conn, id: &MessageId, organization: &Organiz
     rows.into_iter().map(EventRow::read).collect()
 }
 
-/// True when a message with the provider's id is there already.
-pub async fn is_known(conn: &mut Conn, account: &str, provider_message_id: &str) -> sqlx::Result<bool> {
+/// The message of an account that the provider calls so.
+pub async fn find_by_provider_id(
+    conn: &mut Conn,
+    account: &AccountId,
+    provider_message_id: &str,
+) -> sqlx::Result<Option<MessageId>> {
     let found: Option<String> =
-        sqlx::query_scalar(FIND_INBOUND).bind(account).bind(provider_message_id).fetch_optional(conn).await?;
-    Ok(found.is_some())
+        sqlx::query_scalar(FIND_BY_PROVIDER_ID).bind(account.as_str()).bind(provider_message_id).fetch_optional(conn).await?;
+    found.map(|id| row::id("id", id)).transpose()
 }
 
 /// What an idempotency key was used for: the hash of the body, and the message.

@@ -44,6 +44,8 @@ const FIND_ATTEMPT: &str = "select message_id from attempt where id = $1 and acc
 const SETTLE: &str = "update message set status = $2, provider_message_id = coalesce(provider_message_id, $3), \
      error_code = $4, error_message = $5, error_retryable = $6, accepted_at = coalesce(accepted_at, $7), poll_at = $8, \
      lease_token = null, lease_until = null, updated_at = $9 where id = $1";
+const ADVANCE: &str = "update message set status = $2, provider_message_id = coalesce(provider_message_id, $3), \
+     error_code = $4, error_message = $5, error_retryable = $6, updated_at = $7 where id = $1";
 const REQUEUE: &str = "update message set status = 'queued', due_at = $2, lease_token = null, lease_until = null, waiting_reason = $3, \
      waiting_since = coalesce(waiting_since, $4), waiting_until = $5, waiting_detail = $6, updated_at = $4 where id = $1";
 const WAIT: &str = "update message set due_at = $3, waiting_reason = $4, waiting_since = coalesce(waiting_since, $5), waiting_until = $6, \
@@ -65,7 +67,7 @@ const NEXT_DUE: &str = "select min(at) from (\
 
 /// Statements that are the same on both engines.
 pub const STATEMENTS: &[&str] = &[
-    DUE_ACCOUNTS, COUNT_DUE, COUNT_QUEUED, HELD, INSERT_ATTEMPT, FINISH_ATTEMPT, FIND_ATTEMPT, SETTLE, REQUEUE, WAIT, HOLD, WAKE,
+    DUE_ACCOUNTS, COUNT_DUE, COUNT_QUEUED, HELD, INSERT_ATTEMPT, FINISH_ATTEMPT, FIND_ATTEMPT, SETTLE, ADVANCE, REQUEUE, WAIT, HOLD, WAKE,
     CANCEL, CANCEL_ALL, LOST, DUE_POLLS, SET_POLL, NEXT_DUE,
 ];
 /// Statements that differ.
@@ -191,6 +193,28 @@ pub async fn settle(conn: &mut Conn, id: &MessageId, settled: &Settled<'_>, now:
         .bind(settled.failure.map(|e| if e.retryable { "yes" } else { "no" }))
         .bind(settled.accepted_at.map(|at| at.0))
         .bind(settled.poll_at.map(|at| at.0))
+        .bind(now.0)
+        .execute(conn)
+        .await
+        .map(drop)
+}
+
+/// Writes what a report says of a message whose own result is still to come: the lease stays.
+pub async fn advance(
+    conn: &mut Conn,
+    id: &MessageId,
+    status: Status,
+    provider_message_id: Option<&str>,
+    failure: Option<&Failure>,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    sqlx::query(ADVANCE)
+        .bind(id.as_str())
+        .bind(status.as_str())
+        .bind(provider_message_id)
+        .bind(failure.map(|e| e.code.as_str()))
+        .bind(failure.map(|e| e.message.as_str()))
+        .bind(failure.map(|e| if e.retryable { "yes" } else { "no" }))
         .bind(now.0)
         .execute(conn)
         .await

@@ -1,0 +1,152 @@
+//! What providers tell us: stored raw before they get their answer, then joined with what is known.
+
+use crate::{
+    domain::{
+        channel::Channel,
+        id::{AccountId, AttemptId, MessageId},
+        message::{Direction, Message, Source, Status},
+    },
+    server::{
+        App,
+        channel::{Inbound, Incoming, Report, ToldEvent},
+        error::Error,
+        live::Topic,
+        store::{self, Conn, account::StoredAccount, message::StoredMessage, queue::Settled},
+        usecase::account,
+    },
+};
+
+/// The call is not genuine, or of no account of ours: the caller is told the same.
+pub struct Refused;
+
+/// Takes in a call of a provider. `attempt` is what our own callback URL named.
+pub async fn receive(
+    app: &App,
+    account_id: &str,
+    attempt: Option<&str>,
+    call: &Incoming<'_>,
+) -> Result<Result<(), Refused>, Error> {
+    let Ok(id) = account_id.parse::<AccountId>() else { return Ok(Err(Refused)) };
+    let Some(stored) = store::account::find_any(&mut *app.db.read().await?, &id).await? else { return Ok(Err(Refused)) };
+    let Ok(login) = account::open(app, &stored) else { return Ok(Err(Refused)) };
+    let Ok(told) = app.channels.of(stored.account.provider).read_webhook(&login, call) else { return Ok(Err(Refused)) };
+    let attempt = attempt.and_then(|id| id.parse::<AttemptId>().ok());
+    let now = app.clock.now();
+    let touched = app
+        .db
+        .write(async |conn| {
+            let message = match (&attempt, &told.event) {
+                (Some(attempt), _) => store::queue::find_attempt(conn, attempt, &id).await?,
+                (None, ToldEvent::Status { provider_message_id, .. }) => {
+                    store::message::find_by_provider_id(conn, &id, provider_message_id).await?
+                }
+                (None, ToldEvent::Inbound(_)) => None,
+            };
+            let call_id = app.new_id::<AttemptId>();
+            let key = match &attempt {
+                Some(attempt) => format!("{attempt}:{}", told.dedupe_key),
+                None => told.dedupe_key.clone(),
+            };
+            if !store::webhook::insert(conn, call_id.as_str(), &id, message.as_ref(), &key, &told.raw, now).await? {
+                return Ok(None); // a repeat
+            }
+            match (&told.event, message) {
+                (ToldEvent::Status { provider_message_id, report: Some(report) }, Some(message)) => {
+                    apply(app, conn, &message, report, Some(provider_message_id), Source::Webhook).await?;
+                    Ok(Some(message))
+                }
+                (ToldEvent::Inbound(inbound), _) => take_in(app, conn, &stored, inbound).await,
+                _ => Ok::<_, sqlx::Error>(None),
+            }
+        })
+        .await?;
+    if let Some(message) = touched {
+        app.live.publish(&stored.organization_id, Topic::Messages, Some(message.as_str()));
+    }
+    Ok(Ok(()))
+}
+
+/// Joins a report with a message's status: any order and any repetition of reports ends in the same status. Every
+/// report that says something new becomes part of the timeline.
+pub async fn apply(
+    app: &App,
+    conn: &mut Conn,
+    id: &MessageId,
+    report: &Report,
+    provider_message_id: Option<&str>,
+    source: Source,
+) -> sqlx::Result<Option<Status>> {
+    let Some(locked) = store::queue::lock(conn, app.db.dialect, id).await? else { return Ok(None) };
+    let now = app.clock.now();
+    let before = locked.message.status;
+    let status = before.join(report.status);
+    if status != before {
+        let failure = match status {
+            Status::Failed | Status::Undelivered => report.failure.as_ref(),
+            _ => None,
+        };
+        let accepted_at = Some(locked.accepted_at.unwrap_or(now));
+        // A message in flight stays leased: its own result closes the attempt, and is joined in turn.
+        if before == Status::Sending {
+            store::queue::advance(conn, id, status, provider_message_id, failure, now).await?;
+        } else {
+            let poll_at = if status.is_final() { None } else { Some(now.plus(crate::domain::time::MINUTE)) };
+            let settled = Settled { status, provider_message_id, failure, accepted_at, poll_at };
+            store::queue::settle(conn, id, &settled, now).await?;
+        }
+    }
+    let mut event = store::message::event(app.new_id(), now, report.status, source);
+    event.provider_status = Some(report.provider_status.clone());
+    event.error.clone_from(&report.failure);
+    if status != report.status {
+        event.detail = Some(format!("Arrived late; the message is {} already.", status.label().to_lowercase()));
+    }
+    store::message::insert_event(conn, id, &event).await?;
+    Ok(Some(status))
+}
+
+/// Stores a message to us, once.
+pub async fn take_in(
+    app: &App,
+    conn: &mut Conn,
+    stored: &StoredAccount,
+    inbound: &Inbound,
+) -> sqlx::Result<Option<MessageId>> {
+    let account = &stored.account;
+    if store::message::find_by_provider_id(conn, &account.id, &inbound.provider_message_id).await?.is_some() {
+        return Ok(None);
+    }
+    let now = app.clock.now();
+    let message = Message {
+        id: app.new_id(),
+        channel: account.channel,
+        direction: Direction::Inbound,
+        to: account.address.clone(),
+        from: Some(inbound.from.clone()),
+        subject: None,
+        body: inbound.body.clone(),
+        status: Status::Delivered,
+        account_id: Some(account.id.clone()),
+        lead_id: None,
+        provider_message_id: Some(inbound.provider_message_id.clone()),
+        segments: if account.channel == Channel::Sms {
+            crate::domain::segment::measure(&inbound.body).count.max(1)
+        } else {
+            1
+        },
+        attempts: 0,
+        error: None,
+        waiting: None,
+        is_demo: account.is_demo,
+        created_at: now,
+        updated_at: now,
+    };
+    let organization_id = stored.organization_id.clone();
+    let id = message.id.clone();
+    let new = StoredMessage { message, organization_id, lease_token: None, accepted_at: Some(now) };
+    store::message::insert(conn, &new, now).await?;
+    let mut event = store::message::event(app.new_id(), now, Status::Delivered, Source::Webhook);
+    event.detail = Some("Received.".to_owned());
+    store::message::insert_event(conn, &id, &event).await?;
+    Ok(Some(id))
+}
