@@ -212,6 +212,8 @@ pub trait Sender: Send + Sync {
     async fn send(&self, login: &Login, message: &Outgoing) -> Result<Receipt, SendError>;
     /// Asks what became of a message.
     async fn poll(&self, login: &Login, asked: &Asked<'_>) -> Result<Poll, SendError>;
+    /// Milliseconds after a receipt when it is first worth asking what became of the message.
+    fn first_poll_after(&self) -> i64;
     /// Checks the signature, then reads. Pure.
     fn read_webhook(&self, login: &Login, call: &Incoming<'_>) -> Result<Told, WebhookError>;
 }

@@ -53,7 +53,7 @@ const WAIT: &str = "update message set due_at = $3, waiting_reason = $4, waiting
 const HOLD: &str = "update message set waiting_reason = $2, waiting_since = $3, waiting_until = null, waiting_detail = $4, updated_at = $3 \
      where account_id = $1 and status = 'queued'";
 const WAKE: &str = "update message set due_at = $2, waiting_reason = null, waiting_since = null, waiting_until = null, waiting_detail = null, \
-     updated_at = $2 where account_id = $1 and status = 'queued' and waiting_reason in ('daily_limit', 'account_inactive', 'account_error')";
+     updated_at = $2 where account_id = $1 and status = 'queued' and waiting_reason = $3";
 const CANCEL: &str = "update message set status = 'canceled', waiting_reason = null, waiting_since = null, waiting_until = null, \
      waiting_detail = null, updated_at = $2 where id = $1 and status = 'queued' returning id";
 const CANCEL_ALL: &str = "update message set status = 'canceled', waiting_reason = null, waiting_since = null, waiting_until = null, \
@@ -281,9 +281,9 @@ pub async fn hold(
         .map(drop)
 }
 
-/// What waited for the account's limit, switch or credentials is due now.
-pub async fn wake(conn: &mut Conn, account: &AccountId, now: Timestamp) -> sqlx::Result<()> {
-    sqlx::query(WAKE).bind(account.as_str()).bind(now.0).execute(conn).await.map(drop)
+/// What waited for `reason` is due now.
+pub async fn wake(conn: &mut Conn, account: &AccountId, reason: WaitingReason, now: Timestamp) -> sqlx::Result<()> {
+    sqlx::query(WAKE).bind(account.as_str()).bind(now.0).bind(reason.as_str()).execute(conn).await.map(drop)
 }
 
 /// Cancels a queued message; false when it is not queued.

@@ -190,7 +190,7 @@ async fn note_test(who: &Who, id: &AccountId, result: Result<(), String>) -> Res
             match &error {
                 None => {
                     store::account::set_health(conn, id, ConnectionStatus::Connected, None, None).await?;
-                    store::queue::wake(conn, id, now).await
+                    store::queue::wake(conn, id, WaitingReason::AccountError, now).await
                 }
                 Some(error) => store::account::set_health(conn, id, ConnectionStatus::Error, Some(error), None).await,
             }
@@ -222,8 +222,12 @@ pub async fn update(who: &Who, id: &AccountId, patch: AccountPatch) -> Result<Ac
             if before.is_active && !account.is_active {
                 let detail = "The account is switched off. Enable it to let this message go.";
                 store::queue::hold(conn, id, WaitingReason::AccountInactive, detail, now).await?;
-            } else if account.is_active && (!before.is_active || account.daily_limit > before.daily_limit) {
-                store::queue::wake(conn, id, now).await?;
+            }
+            if account.is_active && !before.is_active {
+                store::queue::wake(conn, id, WaitingReason::AccountInactive, now).await?;
+            }
+            if account.is_active && account.daily_limit > before.daily_limit {
+                store::queue::wake(conn, id, WaitingReason::DailyLimit, now).await?;
             }
             Ok::<_, Error>(())
         })
@@ -257,7 +261,7 @@ pub async fn replace_credentials(who: &Who, id: &AccountId, entered: Vec<(String
                 store::account::set_secret(conn, id, &who.organization.id, sealed).await?;
             }
             store::account::set_health(conn, id, ConnectionStatus::Connected, None, None).await?;
-            store::queue::wake(conn, id, now).await
+            store::queue::wake(conn, id, WaitingReason::AccountError, now).await
         })
         .await?;
     changed(who, id);

@@ -1,0 +1,74 @@
+//! Asking providers what became of messages: the safety net under callbacks that get lost, and the way the sandbox
+//! tells its story.
+
+use crate::{
+    domain::{message::Source, time::MINUTE},
+    server::{
+        App,
+        channel::Asked,
+        error::Error,
+        live::Topic,
+        store::{self, message::StoredMessage},
+        usecase::{account, webhook},
+    },
+};
+
+/// Messages that are asked about in one pass.
+const BATCH: i64 = 100;
+
+/// Asks about every message that is due to be asked about.
+pub async fn pass(app: &App) -> Result<(), Error> {
+    let due = store::queue::list_due_polls(&mut *app.db.read().await?, app.clock.now(), BATCH).await?;
+    for stored in due {
+        one(app, &stored).await?;
+    }
+    Ok(())
+}
+
+async fn one(app: &App, stored: &StoredMessage) -> Result<(), Error> {
+    let (message, now) = (&stored.message, app.clock.now());
+    let account = match &message.account_id {
+        Some(id) => store::account::find_any(&mut *app.db.read().await?, id).await?,
+        None => None,
+    };
+    let login = account.as_ref().and_then(|account| account::open(app, account).ok());
+    let (Some(account), Some(login), Some(provider_message_id)) = (account, login, &message.provider_message_id) else {
+        return Ok(app.db.write(async |conn| store::queue::set_poll(conn, &message.id, None).await).await?);
+    };
+    let asked = Asked {
+        provider_message_id,
+        channel: message.channel,
+        from: message.from.as_deref().unwrap_or_default(),
+        to: &message.to,
+        body: &message.body,
+        accepted_at: stored.accepted_at.unwrap_or(message.created_at),
+        now,
+    };
+    let answer = match app.channels.of(account.account.provider).poll(&login, &asked).await {
+        Ok(answer) => answer,
+        Err(_) => {
+            let later = Some(now.plus(5 * MINUTE));
+            return Ok(app.db.write(async |conn| store::queue::set_poll(conn, &message.id, later).await).await?);
+        }
+    };
+    let news = answer.report.as_ref().filter(|report| message.status.join(report.status) != message.status);
+    let again = answer.again_after.map(|after| now.plus(after));
+    let replied = app
+        .db
+        .write(async |conn| {
+            if let Some(report) = news {
+                webhook::apply(app, conn, &message.id, report, None, Source::Poll).await?;
+            }
+            let mut replied = false;
+            for reply in &answer.replies {
+                replied |= webhook::take_in(app, conn, &account, reply).await?.is_some();
+            }
+            store::queue::set_poll(conn, &message.id, again).await?;
+            sqlx::Result::Ok(replied)
+        })
+        .await?;
+    if news.is_some() || replied {
+        app.live.publish(&stored.organization_id, Topic::Messages, Some(message.id.as_str()));
+    }
+    Ok(())
+}
