@@ -1,0 +1,102 @@
+//! Request bodies: a JSON object, read field by field, so that every wrong type names its field.
+
+use super::HttpState;
+use crate::{
+    api::error::{ApiError, Kind},
+    domain::field_error::FieldErrors,
+    server::error::Error,
+};
+use axum::{
+    body::to_bytes,
+    extract::{FromRequest, Request},
+    http::header,
+};
+use serde_json::{Map, Value};
+
+/// The most a JSON body may have; the longest e-mail fits.
+const MAX: usize = 512 * 1024;
+
+/// The fields of a body; those that are read are taken out.
+pub struct Input {
+    fields: Map<String, Value>,
+    /// What was wrong so far.
+    pub errors: FieldErrors,
+    /// The body as it came.
+    pub raw: String,
+}
+
+impl FromRequest<HttpState> for Input {
+    type Rejection = Error;
+    async fn from_request(request: Request, _: &HttpState) -> Result<Self, Error> {
+        let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let is_json = content_type.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
+        if !is_json {
+            let message = "Send JSON, with the header Content-Type: application/json";
+            return Err(ApiError::new(Kind::Unsupported, "unsupported_content_type", message).into());
+        }
+        let too_large = |_| Error::from(ApiError::new(Kind::TooLarge, "too_large", "The request is too large"));
+        let body = to_bytes(request.into_body(), MAX).await.map_err(too_large)?;
+        let invalid = |message: &str| Error::from(ApiError::new(Kind::Invalid, "invalid_json", message));
+        let raw = String::from_utf8(body.into()).map_err(|_| invalid("The body is not UTF-8"))?;
+        match serde_json::from_str(&raw) {
+            Ok(Value::Object(fields)) => Ok(Self { fields, errors: FieldErrors::default(), raw }),
+            Ok(_) => Err(invalid("The body must be a JSON object")),
+            Err(error) => Err(invalid(&format!("The body is not valid JSON: line {}, column {}", error.line(), error.column()))),
+        }
+    }
+}
+
+impl Input {
+    /// A text; "" when it is not there or null.
+    pub fn text(&mut self, name: &str) -> String {
+        match self.fields.remove(name) {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::String(text)) => text,
+            Some(_) => {
+                self.errors.add(name, "must be a text");
+                String::new()
+            }
+        }
+    }
+
+    /// A whole number, or a text of one, as text; "" when it is not there or null.
+    pub fn number(&mut self, name: &str) -> String {
+        match self.fields.remove(name) {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::Number(number)) => number.to_string(),
+            Some(_) => {
+                self.errors.add(name, "must be a whole number");
+                String::new()
+            }
+        }
+    }
+
+    /// Yes or no; `None` when it is not there or null.
+    pub fn flag(&mut self, name: &str) -> Option<bool> {
+        match self.fields.remove(name) {
+            None | Some(Value::Null) => None,
+            Some(Value::Bool(flag)) => Some(flag),
+            Some(_) => {
+                self.errors.add(name, "must be true or false");
+                None
+            }
+        }
+    }
+
+    /// True when the field is there, whatever is in it.
+    pub fn has(&self, name: &str) -> bool {
+        self.fields.contains_key(name)
+    }
+
+    /// Notes every field that nobody reads.
+    pub fn refuse_others(&mut self) {
+        for name in self.fields.keys() {
+            self.errors.add(name, "is not a field that can be set here");
+        }
+    }
+
+    /// An error when anything was wrong so far.
+    pub fn check(&self) -> Result<(), Error> {
+        if self.errors.is_empty() { Ok(()) } else { Err(Error::invalid(self.errors.clone())) }
+    }
+}

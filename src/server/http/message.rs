@@ -1,0 +1,137 @@
+//! Messages.
+
+use super::input::Input;
+use crate::{
+    domain::{
+        field_error::FieldErrors,
+        id::MessageId,
+        message::{Event, Message, MessageFilter, SendForm, Status},
+        page::Page,
+    },
+    server::{
+        Who,
+        error::Error,
+        usecase::message::{self, Idempotency},
+    },
+};
+use axum::{
+    Json,
+    extract::{Path, Query},
+    http::{HeaderMap, StatusCode},
+};
+use std::{collections::HashMap, time::Duration};
+
+type Params = Query<HashMap<String, String>>;
+
+fn parse_id(id: &str) -> Result<MessageId, Error> {
+    id.parse().map_err(|_| Error::not_found())
+}
+
+/// Seconds to wait for the provider, if asked.
+fn parse_wait(params: &HashMap<String, String>) -> Result<Option<Duration>, Error> {
+    let Some(text) = params.get("wait") else { return Ok(None) };
+    let seconds = text.parse().ok().filter(|seconds| (1..=30).contains(seconds));
+    let seconds = seconds.ok_or_else(|| FieldErrors::one("wait", "must be a number of seconds from 1 to 30"))?;
+    Ok(Some(Duration::from_secs(seconds)))
+}
+
+pub async fn send(
+    who: Who,
+    Query(params): Params,
+    headers: HeaderMap,
+    mut input: Input,
+) -> Result<(StatusCode, Json<Message>), Error> {
+    let wait = parse_wait(&params)?;
+    let channel = input.text("channel");
+    let (email_account, messaging_account) = (input.text("email_account_id"), input.text("messaging_account_id"));
+    let form = SendForm {
+        account_id: if channel == "email" { email_account } else { messaging_account },
+        channel,
+        to: input.text("to"),
+        lead_id: input.text("lead_id"),
+        subject: input.text("subject"),
+        body: input.text("body"),
+        send_at: input.text("send_at"),
+        on_limit: input.text("on_limit"),
+    };
+    input.check()?;
+    let idempotency = match headers.get("idempotency-key") {
+        Some(key) => Some(Idempotency::new(key.to_str().unwrap_or_default(), &input.raw)?),
+        None => None,
+    };
+    let hints = who.app.live.subscribe();
+    let stored = message::send(&who, form, idempotency).await?;
+    match wait {
+        None => Ok((StatusCode::ACCEPTED, Json(stored))),
+        Some(wait) => Ok((StatusCode::OK, Json(settled(&who, stored, hints, wait).await?))),
+    }
+}
+
+/// The message once its provider has spoken, or as it is when the time is over.
+async fn settled(
+    who: &Who,
+    stored: Message,
+    mut hints: tokio::sync::broadcast::Receiver<crate::server::live::Hint>,
+    wait: Duration,
+) -> Result<Message, Error> {
+    let id = stored.id.clone();
+    let spoken = async {
+        loop {
+            let now = message::load(who, &id).await?;
+            let is_open = now.waiting.is_none() && matches!(now.status, Status::Queued | Status::Sending);
+            if !is_open {
+                return Ok(now);
+            }
+            // Lagging behind is a reason to look, too.
+            if let Err(tokio::sync::broadcast::error::RecvError::Closed) = hints.recv().await {
+                return Ok(now);
+            }
+        }
+    };
+    tokio::select! {
+        spoken = spoken => spoken,
+        () = tokio::time::sleep(wait) => message::load(who, &stored.id).await,
+        () = who.app.stop.cancelled() => message::load(who, &stored.id).await,
+    }
+}
+
+pub async fn list(who: Who, Query(params): Params) -> Result<Json<Page<Message>>, Error> {
+    let param = |name: &str| params.get(name).map(String::as_str);
+    let filter = MessageFilter::parse(
+        param("status"),
+        param("channel"),
+        param("account_id"),
+        param("lead_id"),
+        param("q"),
+        param("cursor"),
+        param("limit"),
+    )?;
+    Ok(Json(message::list(&who, &filter).await?))
+}
+
+pub async fn load(who: Who, Path(id): Path<String>) -> Result<Json<Message>, Error> {
+    Ok(Json(message::load(&who, &parse_id(&id)?).await?))
+}
+
+pub async fn events(who: Who, Path(id): Path<String>) -> Result<Json<Vec<Event>>, Error> {
+    Ok(Json(message::story(&who, &parse_id(&id)?).await?.events))
+}
+
+pub async fn cancel(who: Who, Path(id): Path<String>) -> Result<Json<Message>, Error> {
+    Ok(Json(message::cancel(&who, &parse_id(&id)?).await?))
+}
+
+pub async fn retry(who: Who, Path(id): Path<String>) -> Result<Json<Message>, Error> {
+    Ok(Json(message::retry(&who, &parse_id(&id)?).await?))
+}
+
+pub async fn resolve(who: Who, Path(id): Path<String>, mut input: Input) -> Result<Json<Message>, Error> {
+    let decision = input.text("as");
+    input.check()?;
+    let was_sent = match decision.as_str() {
+        "sent" => true,
+        "not_sent" => false,
+        _ => return Err(FieldErrors::one("as", "must be sent or not_sent").into()),
+    };
+    Ok(Json(message::resolve(&who, &parse_id(&id)?, was_sent).await?))
+}

@@ -1,0 +1,137 @@
+//! HTTP: the table of contents of everything that can be called. Parses at the door, calls one use case, answers.
+
+mod account;
+mod api_key;
+pub mod auth;
+mod guard;
+mod health;
+mod input;
+mod limit;
+mod live;
+mod message;
+pub mod page;
+mod session;
+mod webhook;
+
+use super::{App, error::Error};
+use axum::{
+    Router,
+    extract::FromRef,
+    http::HeaderValue,
+    middleware,
+    response::{IntoResponse, Response},
+    routing::{any, get, post},
+};
+use leptos::config::LeptosOptions;
+use leptos_axum::{LeptosRoutes, generate_route_list};
+use std::sync::Arc;
+use tower::ServiceBuilder;
+use tower_http::{
+    catch_panic::CatchPanicLayer, compression::CompressionLayer, limit::RequestBodyLimitLayer, services::ServeDir,
+    set_header::SetResponseHeaderLayer,
+};
+
+/// The most that any request may carry.
+const BODY_MAX: usize = 1024 * 1024;
+
+/// What handlers may take.
+#[derive(Clone, FromRef)]
+pub struct HttpState {
+    app: App,
+    options: LeptosOptions,
+    limits: Arc<limit::Limits>,
+}
+
+/// Everything that can be called.
+pub fn router(app: App, options: LeptosOptions) -> Router {
+    let state = HttpState { app: app.clone(), options: options.clone(), limits: Arc::default() };
+    let pages = generate_route_list(crate::ui::app::App);
+    let context = { let app = app.clone(); move || page::provide(&app) };
+    let shell = { let options = options.clone(); let app = app.clone(); move || page::shell(&app, options.clone()) };
+    // Compressed when built, named by content: nested outside the compression of answers, cached for ever.
+    let pkg = ServiceBuilder::new()
+        .layer(SetResponseHeaderLayer::if_not_present(
+            axum::http::header::CACHE_CONTROL,
+            HeaderValue::from_static("public, max-age=31536000, immutable"),
+        ))
+        .service(
+            ServeDir::new(format!("{}/{}", options.site_root, options.site_pkg_dir)).precompressed_br().precompressed_gzip(),
+        );
+    let answers = rest()
+        .leptos_routes_with_context(&state, pages, context, shell)
+        .fallback(page::not_found)
+        .layer(CompressionLayer::new());
+    answers
+        .route("/live", get(live::stream))
+        .nest_service("/pkg", pkg)
+        .layer(RequestBodyLimitLayer::new(BODY_MAX))
+        .layer(middleware::from_fn_with_state(state.clone(), guard::same_origin))
+        .layer(middleware::from_fn_with_state(state.clone(), limit::slow_down))
+        .layer(CatchPanicLayer::custom(|_| Error::Internal("a handler panicked".to_owned()).into_response()))
+        .layer(middleware::from_fn_with_state(state.clone(), guard::observe))
+        .with_state(state)
+}
+
+/// The public API; the test of guards walks through [`ROUTES`].
+fn rest() -> Router<HttpState> {
+    Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/api/auth/sign-up", post(session::sign_up))
+        .route("/api/auth/sign-in", post(session::sign_in))
+        .route("/api/auth/sign-out", post(session::sign_out))
+        .route("/api/me", get(session::me))
+        .route("/api/sessions", get(session::list))
+        .route("/api/sessions/{id}", axum::routing::delete(session::revoke))
+        .route("/api/api-keys", get(api_key::list).post(api_key::create))
+        .route("/api/api-keys/{id}", axum::routing::delete(api_key::delete))
+        .route("/api/messaging-accounts", get(account::list).post(account::connect))
+        .route("/api/messaging-accounts/{id}", get(account::load).patch(account::update).delete(account::delete))
+        .route("/api/messaging-accounts/{id}/test", post(account::test))
+        .route("/api/messaging-accounts/{id}/credentials", axum::routing::put(account::replace_credentials))
+        .route("/api/messages", get(message::list).post(message::send))
+        .route("/api/messages/{id}", get(message::load))
+        .route("/api/messages/{id}/events", get(message::events))
+        .route("/api/messages/{id}/cancel", post(message::cancel))
+        .route("/api/messages/{id}/retry", post(message::retry))
+        .route("/api/messages/{id}/resolve", post(message::resolve))
+        .route("/webhooks/twilio/{account}/status", webhook::twilio_status())
+        .route("/webhooks/twilio/{account}/inbound", webhook::twilio_inbound())
+        .route("/api/{*rest}", any(unknown))
+        .method_not_allowed_fallback(wrong_method)
+}
+
+
+/// Routes of the public API that need somebody signed in: method and path. A test calls each without credentials.
+pub const ROUTES: &[(&str, &str)] = &[
+    ("POST", "/api/auth/sign-out"),
+    ("GET", "/api/me"),
+    ("GET", "/api/sessions"),
+    ("DELETE", "/api/sessions/{id}"),
+    ("GET", "/api/api-keys"),
+    ("POST", "/api/api-keys"),
+    ("DELETE", "/api/api-keys/{id}"),
+    ("GET", "/api/messaging-accounts"),
+    ("POST", "/api/messaging-accounts"),
+    ("GET", "/api/messaging-accounts/{id}"),
+    ("PATCH", "/api/messaging-accounts/{id}"),
+    ("DELETE", "/api/messaging-accounts/{id}"),
+    ("POST", "/api/messaging-accounts/{id}/test"),
+    ("PUT", "/api/messaging-accounts/{id}/credentials"),
+    ("GET", "/api/messages"),
+    ("POST", "/api/messages"),
+    ("GET", "/api/messages/{id}"),
+    ("GET", "/api/messages/{id}/events"),
+    ("POST", "/api/messages/{id}/cancel"),
+    ("POST", "/api/messages/{id}/retry"),
+    ("POST", "/api/messages/{id}/resolve"),
+    ("GET", "/live"),
+];
+
+async fn unknown() -> Error {
+    Error::not_found()
+}
+
+async fn wrong_method() -> Response {
+    (axum::http::StatusCode::METHOD_NOT_ALLOWED, "").into_response()
+}
