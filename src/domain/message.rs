@@ -386,7 +386,13 @@ impl MessageFilter {
             channel: read(&mut errors, "channel", channel, Channel::from_name, "must be email, sms or whatsapp"),
             account_id: read(&mut errors, "account_id", account_id, |text| text.parse().ok(), "is no id"),
             lead_id: read(&mut errors, "lead_id", lead_id, |text| text.parse().ok(), "is no id"),
-            q: read(&mut errors, "q", q, |text| parse_line(text, SEARCH_MAX).ok(), "must be at most 200 plain characters"),
+            q: read(
+                &mut errors,
+                "q",
+                q,
+                |text| parse_line(text, SEARCH_MAX).ok(),
+                "must be at most 200 plain characters",
+            ),
             cursor: read(&mut errors, "cursor", cursor, |text| text.parse().ok(), "is no cursor of this list"),
             limit: read(&mut errors, "limit", limit, |text| Limit::parse(text).ok(), "must be a number from 1 to 200")
                 .unwrap_or_default(),
@@ -471,7 +477,8 @@ impl SendForm {
         parse_number: impl Fn(&str) -> Result<PhoneNumber, E>,
     ) -> Result<NewMessage, FieldErrors> {
         let mut errors = FieldErrors::default();
-        let channel = errors.check("channel", Channel::from_name(self.channel.trim()).ok_or("must be email, sms or whatsapp"));
+        let channel =
+            errors.check("channel", Channel::from_name(self.channel.trim()).ok_or("must be email, sms or whatsapp"));
         let body_max = if channel == Some(Channel::Email) { EMAIL_BODY_MAX } else { BODY_MAX };
         let body = errors.check("body", parse_body(&self.body, body_max));
         let to = match (self.to.trim(), channel) {

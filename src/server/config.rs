@@ -149,7 +149,8 @@ impl Settings {
     /// One line for the first bad value.
     pub fn check(&self) -> Result<(), String> {
         for (name, url) in [("TERN_PUBLIC_URL", self.public_url()), ("TWILIO_API_URL", self.twilio_api_url.clone())] {
-            let good = reqwest::Url::parse(&url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+            let good =
+                reqwest::Url::parse(&url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
             if !good {
                 return Err(format!("{name} must be a URL like https://tern.example.com"));
             }

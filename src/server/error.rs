@@ -43,8 +43,10 @@ impl Error {
 
     /// Bad input in named fields; the sentence is made of the first.
     pub fn invalid(fields: FieldErrors) -> Self {
-        let message =
-            fields.0.first().map_or("Invalid input".to_owned(), |e| format!("{} {}", e.field.replace('_', " "), e.message));
+        let message = fields
+            .0
+            .first()
+            .map_or("Invalid input".to_owned(), |e| format!("{} {}", e.field.replace('_', " "), e.message));
         Self::invalid_as(&message, fields)
     }
 
@@ -76,24 +78,38 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         let (kind, code, message) = match &error {
             Error::Api(api) => return api.clone(),
-            Error::Database(cause) if is_busy(cause) => {
-                (Kind::Unavailable, "database_busy", "The database is busy. Nothing was changed; try again in a moment.")
-            }
-            Error::Database(cause) if is_full(cause) => {
-                (Kind::Unavailable, "disk_full", "The disk is full, so nothing was stored. Make room on the server and try again.")
-            }
-            _ => (Kind::Internal, "internal", "Something went wrong on the server. Try again; if it stays, tell the operator the reference."),
+            Error::Database(cause) if is_busy(cause) => (
+                Kind::Unavailable,
+                "database_busy",
+                "The database is busy. Nothing was changed; try again in a moment.",
+            ),
+            Error::Database(cause) if is_full(cause) => (
+                Kind::Unavailable,
+                "disk_full",
+                "The disk is full, so nothing was stored. Make room on the server and try again.",
+            ),
+            _ => (
+                Kind::Internal,
+                "internal",
+                "Something went wrong on the server. Try again; if it stays, tell the operator the reference.",
+            ),
         };
         let reference: String = clock::random_bytes::<6>().iter().map(|b| format!("{b:02x}")).collect();
         tracing::error!(error.reference = %reference, error.cause = %error, "request failed");
-        Self { retry_after: (kind == Kind::Unavailable).then_some(1), reference: Some(reference), ..Self::new(kind, code, message) }
+        Self {
+            retry_after: (kind == Kind::Unavailable).then_some(1),
+            reference: Some(reference),
+            ..Self::new(kind, code, message)
+        }
     }
 }
 
 /// SQLite: busy or locked; PostgreSQL: serialization, deadlock, lock not available; no connection free.
 fn is_busy(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Database(d) => matches!(d.code().as_deref(), Some("5" | "6" | "261" | "517" | "40001" | "40P01" | "55P03")),
+        sqlx::Error::Database(d) => {
+            matches!(d.code().as_deref(), Some("5" | "6" | "261" | "517" | "40001" | "40P01" | "55P03"))
+        }
         sqlx::Error::PoolTimedOut => true,
         _ => false,
     }

@@ -19,11 +19,12 @@ pub mod worker;
 
 use crate::domain::{
     id::SessionId,
+    time::Timestamp,
     user::{Me, Organization, User},
 };
 use channel::Channels;
 use clock::Clock;
-use config::Settings;
+use config::{Role, Settings};
 use error::Error;
 use leptos::prelude::use_context;
 use live::Live;
@@ -31,7 +32,7 @@ use std::{
     ops::Deref,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
 };
 use store::Db;
@@ -66,6 +67,10 @@ pub struct Parts {
     pub stop: CancellationToken,
     /// Bounds the password hashes that run at a time.
     pub hashing: Semaphore,
+    /// Which part of the server this process is.
+    pub role: Role,
+    /// When the worker was last seen working.
+    worker_beat: AtomicI64,
     /// The configured keys do not fit what is stored; found at start.
     is_key_wrong: AtomicBool,
 }
@@ -79,7 +84,14 @@ impl Deref for App {
 
 impl App {
     /// Wires everything. The schema must be up to date.
-    pub fn new(settings: Settings, db: Db, vault: Vault, clock: Arc<dyn Clock>, http: reqwest::Client) -> Self {
+    pub fn new(
+        settings: Settings,
+        role: Role,
+        db: Db,
+        vault: Vault,
+        clock: Arc<dyn Clock>,
+        http: reqwest::Client,
+    ) -> Self {
         let channels = Channels::new(http, settings.twilio_api_url.trim_end_matches('/').to_owned());
         Self(Arc::new(Parts {
             settings,
@@ -91,6 +103,8 @@ impl App {
             wake: Notify::new(),
             stop: CancellationToken::new(),
             hashing: Semaphore::new(HASHES),
+            role,
+            worker_beat: AtomicI64::new(0),
             is_key_wrong: AtomicBool::new(false),
         }))
     }
@@ -98,6 +112,16 @@ impl App {
     /// Whether the configured keys fail to open what is stored.
     pub fn is_key_wrong(&self) -> bool {
         self.is_key_wrong.load(Ordering::Relaxed)
+    }
+
+    /// When the worker was last seen working.
+    pub fn worker_beat(&self) -> Timestamp {
+        Timestamp(self.worker_beat.load(Ordering::Relaxed))
+    }
+
+    /// Notes that the worker works.
+    pub fn beat(&self) {
+        self.worker_beat.store(self.clock.now().0, Ordering::Relaxed);
     }
 
     /// A new identifier that sorts by time.

@@ -82,7 +82,8 @@ impl Vault {
     pub fn parse(configured: &str) -> Result<Self, String> {
         let labelled = |part: &str| {
             part.split_once(':').is_some_and(|(label, _)| {
-                (1..=16).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+                (1..=16).contains(&label.len())
+                    && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
             })
         };
         let is_list = configured.split(',').all(labelled);
@@ -141,7 +142,9 @@ impl Vault {
     /// Opens what was sealed for this very place, or the older `ivHex:tagHex:cipherHex`, which names no place.
     pub fn open(&self, place: &Place<'_>, sealed: &str) -> Result<Secret, VaultError> {
         let Some(rest) = sealed.strip_prefix("v1.") else { return self.open_older(sealed) };
-        let [key_id, nonce, sealed] = rest.splitn(3, '.').collect::<Vec<_>>()[..] else { return Err(VaultError::Damaged) };
+        let [key_id, nonce, sealed] = rest.splitn(3, '.').collect::<Vec<_>>()[..] else {
+            return Err(VaultError::Damaged);
+        };
         let key = self.keys.iter().find(|key| key.id == key_id).ok_or(VaultError::UnknownKey)?;
         let decode = |text| BASE64.decode(text).map_err(|_| VaultError::Damaged);
         let nonce: [u8; 12] = decode(nonce)?.try_into().map_err(|_| VaultError::Damaged)?;
@@ -153,7 +156,8 @@ impl Vault {
 
     /// The older format: 16-byte nonce, no associated data. Every key is tried, for it carries no id.
     fn open_older(&self, sealed: &str) -> Result<Secret, VaultError> {
-        let parts: Vec<Vec<u8>> = sealed.split(':').map(decode_hex).collect::<Option<_>>().ok_or(VaultError::Damaged)?;
+        let parts: Vec<Vec<u8>> =
+            sealed.split(':').map(decode_hex).collect::<Option<_>>().ok_or(VaultError::Damaged)?;
         let [nonce, tag, cipher] = parts.as_slice() else { return Err(VaultError::Damaged) };
         let nonce: [u8; 16] = nonce.as_slice().try_into().map_err(|_| VaultError::Damaged)?;
         let message = [cipher.as_slice(), tag.as_slice()].concat();

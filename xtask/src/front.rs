@@ -63,7 +63,17 @@ fn compile(toolchain: Toolchain, small: bool) -> Result<Vec<u8>> {
     let mut cargo = cargo();
     // The crate type is given here: a cdylib in Cargo.toml would be linked in every server build as well.
     cargo
-        .args(["rustc", "--package", "tern", "--lib", "--crate-type", "cdylib", "--no-default-features", "--features", "hydrate"])
+        .args([
+            "rustc",
+            "--package",
+            "tern",
+            "--lib",
+            "--crate-type",
+            "cdylib",
+            "--no-default-features",
+            "--features",
+            "hydrate",
+        ])
         .args(["--target", WASM, "--profile", profile])
         .env("CARGO_TARGET_DIR", &folder);
     toolchain.apply(&mut cargo);
@@ -74,7 +84,8 @@ fn compile(toolchain: Toolchain, small: bool) -> Result<Vec<u8>> {
 /// Makes the JavaScript bindings, once per content of the raw module: another checkout may have built in between, so
 /// times say nothing.
 fn bindgen(raw: &[u8], small: bool) -> Result<PathBuf> {
-    let folder = target().join("front/bindgen").join(format!("{}-{}", short_hash(raw), if small { "small" } else { "dev" }));
+    let folder =
+        target().join("front/bindgen").join(format!("{}-{}", short_hash(raw), if small { "small" } else { "dev" }));
     if folder.join("done").exists() {
         return Ok(folder);
     }

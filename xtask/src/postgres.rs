@@ -26,14 +26,29 @@ impl Postgres {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let server = Self { bin, folder, port };
         let data = server.folder.join("data");
-        exec("initdb", server.program("initdb").args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--pgdata"]).arg(&data).stdout(std::process::Stdio::null()))?;
+        exec(
+            "initdb",
+            server
+                .program("initdb")
+                .args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--pgdata"])
+                .arg(&data)
+                .stdout(std::process::Stdio::null()),
+        )?;
         // No fsync: a test database need not outlive a power cut.
         let options = format!(
             "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={} -c fsync=off -c max_connections=200",
             server.folder.display()
         );
         let mut start = server.program("pg_ctl");
-        start.arg("start").arg("--wait").arg("--pgdata").arg(&data).arg("--log").arg(server.folder.join("log")).arg("--options").arg(options);
+        start
+            .arg("start")
+            .arg("--wait")
+            .arg("--pgdata")
+            .arg(&data)
+            .arg("--log")
+            .arg(server.folder.join("log"))
+            .arg("--options")
+            .arg(options);
         exec("PostgreSQL", start.stdout(std::process::Stdio::null()))?;
         Ok(server)
     }

@@ -44,7 +44,10 @@ fn fmt() -> Result<()> {
 
 fn clippy() -> Result<()> {
     let deny = ["--", "-D", "warnings"];
-    exec("clippy of the server", cargo().args(["clippy", "--package", "tern", "--features", "ssr", "--all-targets"]).args(deny))?;
+    exec(
+        "clippy of the server",
+        cargo().args(["clippy", "--package", "tern", "--features", "ssr", "--all-targets"]).args(deny),
+    )?;
     // The browser's code on this machine's own target: the same code, and no second standard library is needed.
     let browser = ["clippy", "--package", "tern", "--lib", "--no-default-features", "--features", "hydrate"];
     exec("clippy of the browser's side", cargo().args(browser).args(deny))?;

@@ -69,7 +69,8 @@ pub fn wasm_toolchain() -> Result<Toolchain> {
         apt(&["rustc-web", "rust-web-src"])?;
         // rustc-web names its linker only as a suggestion; the link tells which version it wants.
         let wanted = fs::read_link(DEBIAN_LLD).unwrap_or_default().to_string_lossy().into_owned();
-        let version: String = wanted.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
+        let version: String =
+            wanted.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
         if !has_debian_rust() && !version.is_empty() {
             apt(&[&format!("lld-{version}")])?;
         }
@@ -115,7 +116,8 @@ fn apt(packages: &[&str]) -> Result<()> {
 
 /// The folder of PostgreSQL's programs, newest version first.
 pub fn postgres_bin() -> Option<PathBuf> {
-    let mut found: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql").ok()?.flatten().map(|entry| entry.path().join("bin")).collect();
+    let mut found: Vec<PathBuf> =
+        fs::read_dir("/usr/lib/postgresql").ok()?.flatten().map(|entry| entry.path().join("bin")).collect();
     found.retain(|bin| bin.join("initdb").exists() && bin.join("postgres").exists());
     found.sort();
     found.pop()

@@ -206,7 +206,7 @@ pub enum WebhookError {
 /// One provider.
 #[async_trait]
 pub trait Sender: Send + Sync {
-    /// Tries the credentials and whether the sender can be used. 
+    /// Tries the credentials and whether the sender can be used.
     async fn test(&self, login: &Login, probe: &Probe<'_>) -> Result<(), TestError>;
     /// Hands over one message.
     async fn send(&self, login: &Login, message: &Outgoing) -> Result<Receipt, SendError>;

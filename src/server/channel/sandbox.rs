@@ -3,7 +3,10 @@
 //! What becomes of a message is a pure function of recipient, text and time since it was accepted, so it survives any
 //! restart. Recipients fail by the same rules as in `tern simulate`.
 
-use super::{Asked, Inbound, Incoming, Login, Outgoing, Poll, Probe, Receipt, Report, SendError, Sender, TestError, Told, WebhookError};
+use super::{
+    Asked, Inbound, Incoming, Login, Outgoing, Poll, Probe, Receipt, Report, SendError, Sender, TestError, Told,
+    WebhookError,
+};
 use crate::{
     domain::{
         channel::Channel,
@@ -31,9 +34,11 @@ impl Sender for Sandbox {
 
     async fn send(&self, _: &Login, message: &Outgoing) -> Result<Receipt, SendError> {
         match fate(&message.to) {
-            Fate::Refuse { code, message } => {
-                Err(SendError::Rejected(Failure { code: code.to_string(), message: message.to_owned(), retryable: false }))
-            }
+            Fate::Refuse { code, message } => Err(SendError::Rejected(Failure {
+                code: code.to_string(),
+                message: message.to_owned(),
+                retryable: false,
+            })),
             _ => Ok(Receipt {
                 provider_message_id: format!("SB{}", message.attempt_id),
                 status: Status::Accepted,
@@ -69,7 +74,8 @@ fn life(asked: &Asked<'_>) -> Poll {
         _ => (Status::Delivered, None),
     };
     let arrives = matches!(status, Status::Delivered | Status::Read);
-    let failure = code.map(|(code, message)| Failure { code: code.to_string(), message: message.to_owned(), retryable: true });
+    let failure =
+        code.map(|(code, message)| Failure { code: code.to_string(), message: message.to_owned(), retryable: true });
     let reply = || Inbound {
         provider_message_id: format!("{}-reply", asked.provider_message_id),
         from: asked.to.to_owned(),
@@ -106,7 +112,10 @@ mod tests {
     #[test]
     fn a_message_goes_all_the_way_and_a_question_is_answered_once() {
         let status = |age| at(age, "+14155550199", "Hello?").report.map(|report| report.status);
-        assert_eq!([0, SENT, DELIVERED, READ].map(status), [Status::Accepted, Status::Sent, Status::Delivered, Status::Read].map(Some));
+        assert_eq!(
+            [0, SENT, DELIVERED, READ].map(status),
+            [Status::Accepted, Status::Sent, Status::Delivered, Status::Read].map(Some)
+        );
         let late = at(ANSWERED, "+14155550199", "Hello?");
         assert_eq!((late.replies.len(), late.again_after), (1, None));
         assert!(at(ANSWERED, "+14155550199", "Hello.").replies.is_empty());

@@ -96,14 +96,17 @@ fn is_bare_error(response: &Response) -> bool {
         .get(header::CONTENT_TYPE)
         .is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
     // Server functions write their own errors.
-    let is_ours = response.headers().contains_key("serverfnerror") || response.headers().contains_key("server-fn-error");
+    let is_ours =
+        response.headers().contains_key("serverfnerror") || response.headers().contains_key("server-fn-error");
     matches!(status.as_u16(), 404 | 405 | 408 | 413 | 415) && !is_json && !is_ours
 }
 
 fn bare(status: StatusCode) -> ApiError {
     match status {
         StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(Kind::TooLarge, "too_large", "The request is too large"),
-        StatusCode::METHOD_NOT_ALLOWED => ApiError::new(Kind::Invalid, "method_not_allowed", "This address does not take that method"),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            ApiError::new(Kind::Invalid, "method_not_allowed", "This address does not take that method")
+        }
         StatusCode::REQUEST_TIMEOUT => ApiError::new(Kind::Unavailable, "timeout", "The request took too long"),
         _ => ApiError::new(Kind::NotFound, "not_found", "Not found"),
     }

@@ -28,8 +28,10 @@ pub struct Input {
 impl FromRequest<HttpState> for Input {
     type Rejection = Error;
     async fn from_request(request: Request, _: &HttpState) -> Result<Self, Error> {
-        let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let is_json = content_type.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
+        let content_type =
+            request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let is_json =
+            content_type.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
         if !is_json {
             let message = "Send JSON, with the header Content-Type: application/json";
             return Err(ApiError::new(Kind::Unsupported, "unsupported_content_type", message).into());
@@ -41,7 +43,9 @@ impl FromRequest<HttpState> for Input {
         match serde_json::from_str(&raw) {
             Ok(Value::Object(fields)) => Ok(Self { fields, errors: FieldErrors::default(), raw }),
             Ok(_) => Err(invalid("The body must be a JSON object")),
-            Err(error) => Err(invalid(&format!("The body is not valid JSON: line {}, column {}", error.line(), error.column()))),
+            Err(error) => {
+                Err(invalid(&format!("The body is not valid JSON: line {}, column {}", error.line(), error.column())))
+            }
         }
     }
 }

@@ -15,7 +15,8 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 /// Hints for the pages of one organization, until the server stops.
 pub async fn stream(who: Who) -> impl IntoResponse {
-    let headers = [(HeaderName::from_static("x-accel-buffering"), "no"), (HeaderName::from_static("cache-control"), "no-store")];
+    let headers =
+        [(HeaderName::from_static("x-accel-buffering"), "no"), (HeaderName::from_static("cache-control"), "no-store")];
     let hints = who.app.live.subscribe();
     (headers, Sse::new(events(who, hints)).keep_alive(KeepAlive::default()))
 }

@@ -46,8 +46,15 @@ pub struct HttpState {
 pub fn router(app: App, options: LeptosOptions) -> Router {
     let state = HttpState { app: app.clone(), options: options.clone(), limits: Arc::default() };
     let pages = generate_route_list(crate::ui::app::App);
-    let context = { let app = app.clone(); move || page::provide(&app) };
-    let shell = { let options = options.clone(); let app = app.clone(); move || page::shell(&app, options.clone()) };
+    let context = {
+        let app = app.clone();
+        move || page::provide(&app)
+    };
+    let shell = {
+        let options = options.clone();
+        let app = app.clone();
+        move || page::shell(&app, options.clone())
+    };
     // Compressed when built, named by content: nested outside the compression of answers, cached for ever.
     let pkg = ServiceBuilder::new()
         .layer(SetResponseHeaderLayer::if_not_present(
@@ -55,7 +62,9 @@ pub fn router(app: App, options: LeptosOptions) -> Router {
             HeaderValue::from_static("public, max-age=31536000, immutable"),
         ))
         .service(
-            ServeDir::new(format!("{}/{}", options.site_root, options.site_pkg_dir)).precompressed_br().precompressed_gzip(),
+            ServeDir::new(format!("{}/{}", options.site_root, options.site_pkg_dir))
+                .precompressed_br()
+                .precompressed_gzip(),
         );
     let answers = rest()
         .leptos_routes_with_context(&state, pages, context, shell)
@@ -100,7 +109,6 @@ fn rest() -> Router<HttpState> {
         .route("/api/{*rest}", any(unknown))
         .method_not_allowed_fallback(wrong_method)
 }
-
 
 /// Routes of the public API that need somebody signed in: method and path. A test calls each without credentials.
 pub const ROUTES: &[(&str, &str)] = &[

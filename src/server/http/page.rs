@@ -1,13 +1,18 @@
 //! Pages: the context of server functions, the document around the application, and what only pages do (cookies,
 //! redirects).
 
-use super::{HttpState, auth::{Visit, cookie}, session::{set_cookie, user_agent}};
+use super::{
+    HttpState,
+    auth::{Visit, cookie},
+    session::{set_cookie, user_agent},
+};
 use crate::{
     domain::{field_error::FieldErrors, secret::Entered},
     server::{
-        App, app, visitor,
+        App, app,
         error::Error,
         usecase::session::{self, SignUpForm, SignedIn},
+        visitor,
     },
 };
 use axum::{
@@ -63,7 +68,9 @@ pub async fn not_found(State(state): State<HttpState>, request: Request) -> Resp
     let file = file.body(axum::body::Body::empty()).unwrap_or_default();
     let served = ServeDir::new(state.options.site_root.to_string()).oneshot(file).await;
     match served {
-        Ok(response) if response.status() != StatusCode::NOT_FOUND && response.status() != StatusCode::METHOD_NOT_ALLOWED => {
+        Ok(response)
+            if response.status() != StatusCode::NOT_FOUND && response.status() != StatusCode::METHOD_NOT_ALLOWED =>
+        {
             response.into_response()
         }
         _ => {
@@ -104,7 +111,10 @@ pub async fn sign_in(email: &str, password: Entered, next: &str) -> Result<(), E
     let peer = use_context::<Parts>().and_then(|parts| parts.extensions.get::<ConnectInfo<SocketAddr>>().copied());
     let peer = peer.map_or_else(String::new, |peer| peer.0.ip().to_string());
     let signed_in = session::sign_in(&app, email, password.into_secret(), &peer, &agent()).await?;
-    let is_ours = next.starts_with('/') && !next.starts_with("//") && !next.contains('\\') && next.bytes().all(|b| b.is_ascii_graphic());
+    let is_ours = next.starts_with('/')
+        && !next.starts_with("//")
+        && !next.contains('\\')
+        && next.bytes().all(|b| b.is_ascii_graphic());
     begin(&app, &signed_in, if is_ours { next } else { "/accounts" });
     Ok(())
 }
@@ -135,7 +145,8 @@ pub fn set_theme(theme: &str) -> Result<(), Error> {
 /// instead, and a page that only contains the failure stays a page, unless what it is about does not exist.
 pub fn note_status(status: u16) {
     let (Some(parts), Some(response)) = (use_context::<Parts>(), use_context::<ResponseOptions>()) else { return };
-    let wants_html = parts.headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("text/html"));
+    let wants_html =
+        parts.headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("text/html"));
     let is_page = parts.method == "GET";
     if let Ok(status) = StatusCode::from_u16(status)
         && ((is_page && status == StatusCode::NOT_FOUND) || (!is_page && !wants_html))
@@ -143,4 +154,3 @@ pub fn note_status(status: u16) {
         response.set_status(status);
     }
 }
-

@@ -2,7 +2,7 @@
 
 use super::{auth::COOKIE, input::Input};
 use crate::{
-    domain::{session::Session, secret::Secret, user::Me},
+    domain::{secret::Secret, session::Session, user::Me},
     server::{
         App, Person, Who,
         error::Error,

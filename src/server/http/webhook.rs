@@ -46,11 +46,14 @@ async fn inbound(State(app): State<App>, Path(account): Path<String>, request: R
 async fn receive(app: &App, account: &str, request: Request) -> Result<(), Error> {
     let (parts, body) = request.into_parts();
     let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
-    let body: Bytes = to_bytes(body, MAX).await.map_err(|_| ApiError::new(Kind::TooLarge, "too_large", "The request is too large"))?;
+    let body: Bytes = to_bytes(body, MAX)
+        .await
+        .map_err(|_| ApiError::new(Kind::TooLarge, "too_large", "The request is too large"))?;
     // As the provider knows it: the configured URL, whatever a proxy made of Host and scheme.
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let url = format!("{}{path}", app.settings.public_url());
-    let content_type = header("content-type").unwrap_or_default().split(';').next().unwrap_or_default().trim().to_lowercase();
+    let content_type =
+        header("content-type").unwrap_or_default().split(';').next().unwrap_or_default().trim().to_lowercase();
     let call = Incoming {
         method: parts.method.as_str(),
         url: &url,
@@ -59,7 +62,9 @@ async fn receive(app: &App, account: &str, request: Request) -> Result<(), Error
         body: &body,
     };
     let query = parts.uri.query().unwrap_or_default();
-    let attempt = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "attempt").map(|(_, value)| value.into_owned());
+    let attempt = form_urlencoded::parse(query.as_bytes())
+        .find(|(name, _)| name == "attempt")
+        .map(|(_, value)| value.into_owned());
     match webhook::receive(app, account, attempt.as_deref(), &call).await? {
         Ok(()) => Ok(()),
         Err(Refused) => Err(ApiError::new(Kind::Forbidden, "forbidden", "Forbidden").into()),

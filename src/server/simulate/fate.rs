@@ -40,8 +40,13 @@ pub fn fate(to: &str) -> Fate {
         "+15005550003" => refuse(21408, "The account may not send to this country."),
         "+15005550004" => refuse(21610, "The recipient replied STOP and must not be contacted from this number."),
         "+15005550009" => refuse(21614, "The recipient is not a mobile number."),
-        "+15005550030" => Fate::Undelivered { code: 30003, message: "The phone could not be reached: switched off, or without signal." },
-        "+15005550070" => Fate::FailLater { code: 30007, message: "The message was filtered as unwanted by the carrier." },
+        "+15005550030" => Fate::Undelivered {
+            code: 30003,
+            message: "The phone could not be reached: switched off, or without signal.",
+        },
+        "+15005550070" => {
+            Fate::FailLater { code: 30007, message: "The message was filtered as unwanted by the carrier." }
+        }
         "+15005550050" => Fate::StaySent,
         mailbox if mailbox.starts_with("bounce") && mailbox.contains('@') => {
             Fate::Undelivered { code: 550, message: "The mailbox does not exist." }

@@ -29,7 +29,8 @@ const SEALED: &str = select!("where secret is not null and id > $1 order by id l
 const INSERT: &str = "insert into account (id, organization_id, provider, channel, address, display_name, daily_limit, secret, \
      connection_status, demo_at, created_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
      on conflict (organization_id, channel, address) where deleted_at is null do nothing returning id";
-const TAKEN: &str = "select id from account where organization_id = $1 and channel = $2 and address = $3 and deleted_at is null";
+const TAKEN: &str =
+    "select id from account where organization_id = $1 and channel = $2 and address = $3 and deleted_at is null";
 const UPDATE: &str = "update account set display_name = $3, daily_limit = $4, paused_at = $5 \
      where id = $1 and organization_id = $2 and deleted_at is null";
 const SET_HEALTH: &str = "update account set connection_status = $2, last_error = $3, stopped_at = $4 where id = $1";
@@ -39,9 +40,8 @@ const DELETE: &str = "update account set deleted_at = $3, secret = null where id
 const REMOVE_DEMO: &str = "update account set deleted_at = $2, secret = null where organization_id = $1 and demo_at is not null and deleted_at is null";
 
 /// For the prepare test.
-pub const STATEMENTS: &[&str] = &[
-    LIST, FIND, LOAD, DEFAULT, SEALED, INSERT, TAKEN, UPDATE, SET_HEALTH, SET_SECRET, RESEAL, DELETE, REMOVE_DEMO,
-];
+pub const STATEMENTS: &[&str] =
+    &[LIST, FIND, LOAD, DEFAULT, SEALED, INSERT, TAKEN, UPDATE, SET_HEALTH, SET_SECRET, RESEAL, DELETE, REMOVE_DEMO];
 
 #[derive(sqlx::FromRow)]
 struct AccountRow {
@@ -109,7 +109,11 @@ pub async fn list(conn: &mut Conn, organization: &OrganizationId) -> sqlx::Resul
 }
 
 /// One account of an organization.
-pub async fn find(conn: &mut Conn, id: &AccountId, organization: &OrganizationId) -> sqlx::Result<Option<StoredAccount>> {
+pub async fn find(
+    conn: &mut Conn,
+    id: &AccountId,
+    organization: &OrganizationId,
+) -> sqlx::Result<Option<StoredAccount>> {
     let found: Option<AccountRow> =
         sqlx::query_as(FIND).bind(id.as_str()).bind(organization.as_str()).fetch_optional(conn).await?;
     found.map(AccountRow::read).transpose()
@@ -163,7 +167,12 @@ pub async fn insert(
 }
 
 /// True when the address is connected already.
-pub async fn is_taken(conn: &mut Conn, organization: &OrganizationId, channel: Channel, address: &str) -> sqlx::Result<bool> {
+pub async fn is_taken(
+    conn: &mut Conn,
+    organization: &OrganizationId,
+    channel: Channel,
+    address: &str,
+) -> sqlx::Result<bool> {
     let found: Option<String> = sqlx::query_scalar(TAKEN)
         .bind(organization.as_str())
         .bind(channel.as_str())
@@ -174,7 +183,12 @@ pub async fn is_taken(conn: &mut Conn, organization: &OrganizationId, channel: C
 }
 
 /// Writes the settings of an account.
-pub async fn update(conn: &mut Conn, account: &Account, organization: &OrganizationId, now: Timestamp) -> sqlx::Result<()> {
+pub async fn update(
+    conn: &mut Conn,
+    account: &Account,
+    organization: &OrganizationId,
+    now: Timestamp,
+) -> sqlx::Result<()> {
     sqlx::query(UPDATE)
         .bind(account.id.as_str())
         .bind(organization.as_str())
@@ -205,7 +219,12 @@ pub async fn set_health(
 }
 
 /// Replaces the sealed credentials.
-pub async fn set_secret(conn: &mut Conn, id: &AccountId, organization: &OrganizationId, secret: &str) -> sqlx::Result<()> {
+pub async fn set_secret(
+    conn: &mut Conn,
+    id: &AccountId,
+    organization: &OrganizationId,
+    secret: &str,
+) -> sqlx::Result<()> {
     sqlx::query(SET_SECRET).bind(id.as_str()).bind(secret).bind(organization.as_str()).execute(conn).await.map(drop)
 }
 
@@ -215,7 +234,12 @@ pub async fn reseal(conn: &mut Conn, id: &AccountId, old: &str, new: &str) -> sq
 }
 
 /// Marks an account as deleted and wipes its credentials; false when there is none.
-pub async fn delete(conn: &mut Conn, id: &AccountId, organization: &OrganizationId, now: Timestamp) -> sqlx::Result<bool> {
+pub async fn delete(
+    conn: &mut Conn,
+    id: &AccountId,
+    organization: &OrganizationId,
+    now: Timestamp,
+) -> sqlx::Result<bool> {
     let gone = sqlx::query(DELETE).bind(id.as_str()).bind(organization.as_str()).bind(now.0).fetch_all(conn).await?;
     Ok(!gone.is_empty())
 }

@@ -41,9 +41,7 @@ pub async fn insert(
 /// The key of a hash, its maker, and when it was last used (0: never).
 pub async fn find(conn: &mut Conn, hash: &str) -> sqlx::Result<Option<(ApiKeyId, UserId, Timestamp)>> {
     let found: Option<(String, String, i64)> = sqlx::query_as(FIND).bind(hash).fetch_optional(conn).await?;
-    found
-        .map(|(id, user, used)| Ok((row::id("id", id)?, row::id("user_id", user)?, Timestamp(used))))
-        .transpose()
+    found.map(|(id, user, used)| Ok((row::id("id", id)?, row::id("user_id", user)?, Timestamp(used)))).transpose()
 }
 
 /// Notes that a key was used.

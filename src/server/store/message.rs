@@ -41,10 +41,12 @@ const EVENTS: &str = "select e.id, e.at, e.status, e.source, e.provider_status, 
      where e.message_id = $1 and m.organization_id = $2 order by e.id limit 1000";
 const FIND_BY_PROVIDER_ID: &str = "select id from message where account_id = $1 and provider_message_id = $2";
 const FIND_KEY: &str = "select body_hash, message_id from idempotency where organization_id = $1 and key = $2";
-const INSERT_KEY: &str = "insert into idempotency (organization_id, key, body_hash, message_id, created_at) values ($1, $2, $3, $4, $5)";
+const INSERT_KEY: &str =
+    "insert into idempotency (organization_id, key, body_hash, message_id, created_at) values ($1, $2, $3, $4, $5)";
 const REMOVE_DEMO: &str = "delete from message where organization_id = $1 and (demo_at is not null or account_id in \
      (select id from account where organization_id = $1 and demo_at is not null))";
-const HAS_DEMO: &str = "select id from account where organization_id = $1 and demo_at is not null and deleted_at is null limit 1";
+const HAS_DEMO: &str =
+    "select id from account where organization_id = $1 and demo_at is not null and deleted_at is null limit 1";
 
 /// For the prepare test.
 pub const STATEMENTS: &[&str] =
@@ -165,14 +167,22 @@ impl EventRow {
 }
 
 /// One message of an organization.
-pub async fn find(conn: &mut Conn, id: &MessageId, organization: &OrganizationId) -> sqlx::Result<Option<StoredMessage>> {
+pub async fn find(
+    conn: &mut Conn,
+    id: &MessageId,
+    organization: &OrganizationId,
+) -> sqlx::Result<Option<StoredMessage>> {
     let found: Option<MessageRow> =
         sqlx::query_as(FIND).bind(id.as_str()).bind(organization.as_str()).fetch_optional(conn).await?;
     found.map(MessageRow::read).transpose()
 }
 
 /// One page, newest first.
-pub async fn list(conn: &mut Conn, organization: &OrganizationId, filter: &MessageFilter) -> sqlx::Result<Page<Message>> {
+pub async fn list(
+    conn: &mut Conn,
+    organization: &OrganizationId,
+    filter: &MessageFilter,
+) -> sqlx::Result<Page<Message>> {
     let rows: Vec<MessageRow> = sqlx::query_as(LIST)
         .bind(organization.as_str())
         .bind(filter.status.map(Status::as_str))
@@ -261,8 +271,11 @@ pub async fn find_by_provider_id(
     account: &AccountId,
     provider_message_id: &str,
 ) -> sqlx::Result<Option<MessageId>> {
-    let found: Option<String> =
-        sqlx::query_scalar(FIND_BY_PROVIDER_ID).bind(account.as_str()).bind(provider_message_id).fetch_optional(conn).await?;
+    let found: Option<String> = sqlx::query_scalar(FIND_BY_PROVIDER_ID)
+        .bind(account.as_str())
+        .bind(provider_message_id)
+        .fetch_optional(conn)
+        .await?;
     found.map(|id| row::id("id", id)).transpose()
 }
 

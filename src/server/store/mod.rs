@@ -128,7 +128,9 @@ impl Db {
         let mut next = || parts.next().unwrap_or(0);
         if (next(), next(), next()) < SQLITE_MIN {
             let (a, b, c) = SQLITE_MIN;
-            return Err(sqlx::Error::Configuration(format!("SQLite {version} is too old; {a}.{b}.{c} is needed").into()));
+            return Err(sqlx::Error::Configuration(
+                format!("SQLite {version} is too old; {a}.{b}.{c} is needed").into(),
+            ));
         }
         Ok(())
     }
@@ -185,8 +187,16 @@ pub(crate) fn inconsistent(column: &'static str) -> sqlx::Error {
 /// Every statement, for the test that prepares all of them on both engines.
 pub fn statements() -> impl Iterator<Item = Sql> {
     let plain = [
-        account::STATEMENTS, api_key::STATEMENTS, guess::STATEMENTS, message::STATEMENTS, queue::STATEMENTS, session::STATEMENTS,
-        usage::STATEMENTS, user::STATEMENTS, vault_canary::STATEMENTS, webhook::STATEMENTS,
+        account::STATEMENTS,
+        api_key::STATEMENTS,
+        guess::STATEMENTS,
+        message::STATEMENTS,
+        queue::STATEMENTS,
+        session::STATEMENTS,
+        usage::STATEMENTS,
+        user::STATEMENTS,
+        vault_canary::STATEMENTS,
+        webhook::STATEMENTS,
     ];
     let same = plain.into_iter().flatten().map(|text| Sql { sqlite: text, postgres: text });
     same.chain(queue::DUAL.iter().copied())

@@ -67,8 +67,25 @@ const NEXT_DUE: &str = "select min(at) from (\
 
 /// Statements that are the same on both engines.
 pub const STATEMENTS: &[&str] = &[
-    DUE_ACCOUNTS, COUNT_DUE, COUNT_QUEUED, HELD, INSERT_ATTEMPT, FINISH_ATTEMPT, FIND_ATTEMPT, SETTLE, ADVANCE, REQUEUE, WAIT, HOLD, WAKE,
-    CANCEL, CANCEL_ALL, LOST, DUE_POLLS, SET_POLL, NEXT_DUE,
+    DUE_ACCOUNTS,
+    COUNT_DUE,
+    COUNT_QUEUED,
+    HELD,
+    INSERT_ATTEMPT,
+    FINISH_ATTEMPT,
+    FIND_ATTEMPT,
+    SETTLE,
+    ADVANCE,
+    REQUEUE,
+    WAIT,
+    HOLD,
+    WAKE,
+    CANCEL,
+    CANCEL_ALL,
+    LOST,
+    DUE_POLLS,
+    SET_POLL,
+    NEXT_DUE,
 ];
 /// Statements that differ.
 pub const DUAL: &[Sql] = &[CLAIM, LOCK];
@@ -319,4 +336,3 @@ pub async fn next_due(conn: &mut Conn, now: Timestamp) -> sqlx::Result<Option<Ti
     let at: Option<i64> = sqlx::query_scalar(NEXT_DUE).bind(now.0).fetch_one(conn).await?;
     Ok(at.map(Timestamp))
 }
-

@@ -14,7 +14,10 @@ pub fn id<T: TryFrom<String, Error = NotAnId>>(column: &'static str, text: Strin
 }
 
 /// Reads a nullable id column.
-pub fn maybe_id<T: TryFrom<String, Error = NotAnId>>(column: &'static str, text: Option<String>) -> sqlx::Result<Option<T>> {
+pub fn maybe_id<T: TryFrom<String, Error = NotAnId>>(
+    column: &'static str,
+    text: Option<String>,
+) -> sqlx::Result<Option<T>> {
     text.map(|text| id(column, text)).transpose()
 }
 

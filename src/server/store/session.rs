@@ -9,7 +9,8 @@ use crate::domain::{
 
 const INSERT: &str = "insert into session (id, token_hash, user_id, user_agent, created_at, seen_at, expires_at) \
      values ($1, $2, $3, $4, $5, $5, $6)";
-const FIND: &str = "select id, user_id, seen_at from session where token_hash = $1 and expires_at > $2 and seen_at > $3";
+const FIND: &str =
+    "select id, user_id, seen_at from session where token_hash = $1 and expires_at > $2 and seen_at > $3";
 const SEEN: &str = "update session set seen_at = $2 where id = $1";
 const LIST: &str = "select id, user_agent, created_at, seen_at from session \
      where user_id = $1 and expires_at > $2 and seen_at > $3 order by id desc limit 100";

@@ -40,6 +40,10 @@ pub async fn find(conn: &mut Conn, account: &AccountId, day: &str) -> sqlx::Resu
 }
 
 /// The usage of all accounts of an organization since `day`: account, day, used.
-pub async fn list(conn: &mut Conn, organization: &OrganizationId, day: &str) -> sqlx::Result<Vec<(String, String, i64)>> {
+pub async fn list(
+    conn: &mut Conn,
+    organization: &OrganizationId,
+    day: &str,
+) -> sqlx::Result<Vec<(String, String, i64)>> {
     sqlx::query_as(LIST).bind(organization.as_str()).bind(day).fetch_all(conn).await
 }

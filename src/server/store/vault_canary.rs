@@ -4,7 +4,8 @@ use super::Conn;
 use crate::domain::time::Timestamp;
 
 const LIST: &str = "select key_id, sealed from vault_canary order by key_id";
-const INSERT: &str = "insert into vault_canary (key_id, sealed, created_at) values ($1, $2, $3) on conflict (key_id) do nothing";
+const INSERT: &str =
+    "insert into vault_canary (key_id, sealed, created_at) values ($1, $2, $3) on conflict (key_id) do nothing";
 
 /// For the prepare test.
 pub const STATEMENTS: &[&str] = &[LIST, INSERT];

@@ -2,7 +2,9 @@
 
 use crate::{
     domain::{
-        account::{Account, AccountPatch, ConnectForm, ConnectionStatus, DailyLimit, NewAccount, SenderNumber, TestOutcome},
+        account::{
+            Account, AccountPatch, ConnectForm, ConnectionStatus, DailyLimit, NewAccount, SenderNumber, TestOutcome,
+        },
         channel::Provider,
         field_error::FieldErrors,
         id::AccountId,
@@ -25,7 +27,8 @@ use crate::{
 use std::collections::BTreeMap;
 
 /// What an account says whose credentials do not open with the configured keys.
-pub const ENTER_AGAIN: &str = "The stored credentials cannot be read with the configured encryption key. Enter them again.";
+pub const ENTER_AGAIN: &str =
+    "The stored credentials cannot be read with the configured encryption key. Enter them again.";
 
 /// The day of `now` in the zone of an account, `yyyy-mm-dd`, and when the next one begins.
 pub fn day_of(now: Timestamp, time_zone: &str) -> (String, Timestamp) {
@@ -46,7 +49,8 @@ fn seal(app: &App, organization: &str, account: &AccountId, credentials: &[(Stri
     if credentials.is_empty() {
         return None;
     }
-    let fields: BTreeMap<&str, &str> = credentials.iter().map(|(name, secret)| (name.as_str(), secret.expose())).collect();
+    let fields: BTreeMap<&str, &str> =
+        credentials.iter().map(|(name, secret)| (name.as_str(), secret.expose())).collect();
     let text = Secret::new(serde_json::to_string(&fields).expect("texts"));
     Some(app.vault.seal(&place(organization, account.as_str()), &text))
 }
@@ -132,12 +136,20 @@ pub async fn connect(who: &Who, form: ConnectForm) -> Result<Account, Error> {
         created_at: who.app.clock.now(),
     };
     let secret = seal(&who.app, who.organization.id.as_str(), &account.id, &credentials);
-    probe(&who.app, new.provider, &Login::new(credentials), &Probe { channel: new.channel, sender: &new.number, force: new.force })
-        .await
-        .map_err(|error| failed_test(&error))?;
+    probe(
+        &who.app,
+        new.provider,
+        &Login::new(credentials),
+        &Probe { channel: new.channel, sender: &new.number, force: new.force },
+    )
+    .await
+    .map_err(|error| failed_test(&error))?;
     let organization = &who.organization.id;
-    let stored =
-        who.app.db.write(async |conn| store::account::insert(conn, &account, organization, secret.as_deref()).await).await?;
+    let stored = who
+        .app
+        .db
+        .write(async |conn| store::account::insert(conn, &account, organization, secret.as_deref()).await)
+        .await?;
     if !stored {
         return Err(taken());
     }
@@ -186,14 +198,12 @@ async fn note_test(who: &Who, id: &AccountId, result: Result<(), String>) -> Res
     let error = result.err();
     who.app
         .db
-        .write(async |conn| {
-            match &error {
-                None => {
-                    store::account::set_health(conn, id, ConnectionStatus::Connected, None, None).await?;
-                    store::queue::wake(conn, id, WaitingReason::AccountError, now).await
-                }
-                Some(error) => store::account::set_health(conn, id, ConnectionStatus::Error, Some(error), None).await,
+        .write(async |conn| match &error {
+            None => {
+                store::account::set_health(conn, id, ConnectionStatus::Connected, None, None).await?;
+                store::queue::wake(conn, id, WaitingReason::AccountError, now).await
             }
+            Some(error) => store::account::set_health(conn, id, ConnectionStatus::Error, Some(error), None).await,
         })
         .await?;
     changed(who, id);

@@ -24,8 +24,7 @@ pub async fn create(who: &Who, name: &str) -> Result<NewApiKey, Error> {
     let name = parse_line(name, 80).map_err(|error| FieldErrors::one("name", error.to_string()))?;
     let key = format!("{PREFIX}{}", new_token());
     let prefix: String = key.chars().take(SHOWN).collect();
-    let stored =
-        ApiKey { id: who.app.new_id(), name, prefix, created_at: who.app.clock.now(), last_used_at: None };
+    let stored = ApiKey { id: who.app.new_id(), name, prefix, created_at: who.app.clock.now(), last_used_at: None };
     let hash = hash_token(&key);
     let (organization, user) = (&who.organization.id, &who.user.id);
     who.app.db.write(async |conn| store::api_key::insert(conn, &stored, organization, user, &hash).await).await?;

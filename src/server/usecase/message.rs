@@ -8,7 +8,8 @@ use crate::{
         field_error::FieldErrors,
         id::MessageId,
         message::{
-            Direction, Message, MessageFilter, NewMessage, OnLimit, SendForm, Source, Status, Story, Waiting, WaitingReason,
+            Direction, Message, MessageFilter, NewMessage, OnLimit, SendForm, Source, Status, Story, Waiting,
+            WaitingReason,
         },
         page::Page,
         segment,
@@ -74,7 +75,10 @@ fn refuse_what_is_not_there(form: &SendForm) -> Result<(), Error> {
     let channel = form.channel.trim();
     if !channel.is_empty() && Channel::from_name(channel).is_none() {
         let fields = FieldErrors::one("channel", "must be email, sms or whatsapp");
-        return Err(Error::invalid_as(&format!("Unknown channel: {}", channel.chars().take(40).collect::<String>()), fields));
+        return Err(Error::invalid_as(
+            &format!("Unknown channel: {}", channel.chars().take(40).collect::<String>()),
+            fields,
+        ));
     }
     if !form.lead_id.trim().is_empty() {
         return Err(Error::missing("Lead not found"));
@@ -87,7 +91,11 @@ fn refuse_what_is_not_there(form: &SendForm) -> Result<(), Error> {
 }
 
 fn account_not_found(channel: Option<Channel>) -> Error {
-    Error::missing(if channel == Some(Channel::Email) { "Email account not found" } else { "Messaging account not found" })
+    Error::missing(if channel == Some(Channel::Email) {
+        "Email account not found"
+    } else {
+        "Messaging account not found"
+    })
 }
 
 async fn find_earlier(conn: &mut Conn, who: &Who, idempotency: Option<&Idempotency>) -> Result<Option<Message>, Error> {
@@ -108,7 +116,9 @@ async fn choose_account(conn: &mut Conn, who: &Who, new: &NewMessage) -> Result<
     let organization = &who.organization.id;
     if let Some(id) = &new.account_id {
         let found = store::account::find(conn, id, organization).await?;
-        return found.filter(|stored| stored.account.channel == new.channel).ok_or_else(|| account_not_found(Some(new.channel)));
+        return found
+            .filter(|stored| stored.account.channel == new.channel)
+            .ok_or_else(|| account_not_found(Some(new.channel)));
     }
     let default = store::account::find_default(conn, organization, new.channel).await?;
     default.ok_or_else(|| {
@@ -194,7 +204,10 @@ async fn why_it_waits(
 
 /// What a message says that waits for the next day.
 pub fn limit_reached(account: &Account) -> String {
-    format!("{} has sent its {} messages of today. It goes out when the account's next day begins.", account.display_name, account.daily_limit)
+    format!(
+        "{} has sent its {} messages of today. It goes out when the account's next day begins.",
+        account.display_name, account.daily_limit
+    )
 }
 
 /// One page of the organization's messages, newest first.
@@ -220,7 +233,14 @@ pub async fn story(who: &Who, id: &MessageId) -> Result<Story, Error> {
 }
 
 /// Changes a message that is in the state `from`, and adds to its timeline.
-async fn change(who: &Who, id: &MessageId, allowed: &[Status], to: Status, refusal: &str, detail: &str) -> Result<Message, Error> {
+async fn change(
+    who: &Who,
+    id: &MessageId,
+    allowed: &[Status],
+    to: Status,
+    refusal: &str,
+    detail: &str,
+) -> Result<Message, Error> {
     let now = who.app.clock.now();
     who.app
         .db
@@ -237,7 +257,8 @@ async fn change(who: &Who, id: &MessageId, allowed: &[Status], to: Status, refus
                 Status::Queued => store::queue::requeue(conn, id, now, None, now).await?,
                 status => {
                     let accepted_at = Some(now);
-                    let settled = Settled { status, provider_message_id: None, failure: None, accepted_at, poll_at: None };
+                    let settled =
+                        Settled { status, provider_message_id: None, failure: None, accepted_at, poll_at: None };
                     store::queue::settle(conn, id, &settled, now).await?;
                 }
             }
@@ -272,4 +293,3 @@ pub async fn resolve(who: &Who, id: &MessageId, was_sent: bool) -> Result<Messag
     };
     change(who, id, &[Status::Unknown], to, "Only an unknown message can be resolved", detail).await
 }
-

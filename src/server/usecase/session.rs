@@ -56,17 +56,21 @@ pub fn new_token() -> String {
 /// Argon2id with the parameters of OWASP (19 MiB, 2 passes), off the async threads and few at a time.
 async fn hash_password(app: &App, password: Secret) -> Result<String, Error> {
     let _permit = app.hashing.acquire().await.map_err(|_| Error::Internal("stopping".to_owned()))?;
-    tokio::task::spawn_blocking(move || Argon2::default().hash_password(password.expose().as_bytes()).map(|hash| hash.to_string()))
-        .await
-        .map_err(|error| Error::Internal(error.to_string()))?
-        .map_err(|error| Error::Internal(error.to_string()))
+    tokio::task::spawn_blocking(move || {
+        Argon2::default().hash_password(password.expose().as_bytes()).map(|hash| hash.to_string())
+    })
+    .await
+    .map_err(|error| Error::Internal(error.to_string()))?
+    .map_err(|error| Error::Internal(error.to_string()))
 }
 
 async fn is_password(app: &App, password: Secret, hash: String) -> Result<bool, Error> {
     let _permit = app.hashing.acquire().await.map_err(|_| Error::Internal("stopping".to_owned()))?;
-    tokio::task::spawn_blocking(move || Argon2::default().verify_password(password.expose().as_bytes(), hash.as_str()).is_ok())
-        .await
-        .map_err(|error| Error::Internal(error.to_string()))
+    tokio::task::spawn_blocking(move || {
+        Argon2::default().verify_password(password.expose().as_bytes(), hash.as_str()).is_ok()
+    })
+    .await
+    .map_err(|error| Error::Internal(error.to_string()))
 }
 
 /// True while the installation has no user.
@@ -113,7 +117,12 @@ pub async fn sign_up(app: &App, form: SignUpForm<'_>, user_agent: &str) -> Resul
 
 fn closed() -> Error {
     use crate::api::error::{ApiError, Kind};
-    ApiError::new(Kind::Forbidden, "sign_up_closed", "Sign-up is closed. Ask the owner of this installation for an account.").into()
+    ApiError::new(
+        Kind::Forbidden,
+        "sign_up_closed",
+        "Sign-up is closed. Ask the owner of this installation for an account.",
+    )
+    .into()
 }
 
 /// Stores the person. Unless `is_open`, the transaction itself checks that it is the first: two racing sign-ups make one owner.
@@ -142,7 +151,13 @@ pub async fn add(app: &App, form: SignUpForm<'_>, is_open: bool) -> Result<Me, E
 }
 
 /// Checks the password and starts a session. Wrong guesses are counted by address and by `peer`, across restarts.
-pub async fn sign_in(app: &App, email: &str, password: Secret, peer: &str, user_agent: &str) -> Result<SignedIn, Error> {
+pub async fn sign_in(
+    app: &App,
+    email: &str,
+    password: Secret,
+    peer: &str,
+    user_agent: &str,
+) -> Result<SignedIn, Error> {
     let keys = [format!("email:{}", hash_token(&email.trim().to_lowercase())), format!("peer:{peer}")];
     let now = app.clock.now();
     let found = {
@@ -208,7 +223,9 @@ async fn start(app: &App, me: Me, user_agent: &str) -> Result<SignedIn, Error> {
 pub async fn authenticate(app: &App, token: &str) -> Result<Option<Person>, Error> {
     let now = app.clock.now();
     let mut conn = app.db.read().await?;
-    let Some(found) = store::session::find(&mut conn, &hash_token(token), now, idle_since(now)).await? else { return Ok(None) };
+    let Some(found) = store::session::find(&mut conn, &hash_token(token), now, idle_since(now)).await? else {
+        return Ok(None);
+    };
     let Some(me) = store::user::find_by_id(&mut conn, &found.user_id).await? else { return Ok(None) };
     drop(conn);
     if now.0 - found.seen_at.0 >= SEEN_EVERY {

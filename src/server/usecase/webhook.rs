@@ -27,7 +27,9 @@ pub async fn receive(
     call: &Incoming<'_>,
 ) -> Result<Result<(), Refused>, Error> {
     let Ok(id) = account_id.parse::<AccountId>() else { return Ok(Err(Refused)) };
-    let Some(stored) = store::account::find_any(&mut *app.db.read().await?, &id).await? else { return Ok(Err(Refused)) };
+    let Some(stored) = store::account::find_any(&mut *app.db.read().await?, &id).await? else {
+        return Ok(Err(Refused));
+    };
     let Ok(login) = account::open(app, &stored) else { return Ok(Err(Refused)) };
     let Ok(told) = app.channels.of(stored.account.provider).read_webhook(&login, call) else { return Ok(Err(Refused)) };
     let attempt = attempt.and_then(|id| id.parse::<AttemptId>().ok());

@@ -54,6 +54,7 @@ impl Worker {
             tracing::error!(error.cause = %error, "recovery failed");
         }
         while !app.stop.is_cancelled() {
+            app.beat();
             let pause = match self.pass().await {
                 Ok(()) => self.pause().await,
                 Err(error) => {

@@ -139,11 +139,20 @@ fn status_url(app: &App, account: &StoredAccount, claimed: &Claimed) -> Option<S
 
 fn is_loopback(url: &str) -> bool {
     let host = reqwest::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
-    host == "localhost" || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
+    host == "localhost"
+        || host
+            .trim_matches(['[', ']'])
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
 }
 
 /// Writes down the outcome, if the lease is still ours.
-async fn settle(app: &App, account: &StoredAccount, claimed: &Claimed, outcome: &Result<Receipt, SendError>) -> sqlx::Result<()> {
+async fn settle(
+    app: &App,
+    account: &StoredAccount,
+    claimed: &Claimed,
+    outcome: &Result<Receipt, SendError>,
+) -> sqlx::Result<()> {
     let (id, now) = (&claimed.stored.message.id, app.clock.now());
     app.db
         .write(async |conn| {
@@ -248,15 +257,27 @@ async fn not_accepted(
         }
         SendError::Unavailable(detail) => {
             let until = now.plus(back_off(message.attempts));
-            let waiting = Waiting { reason: WaitingReason::Provider, since: now, until: Some(until), detail: detail.clone() };
+            let waiting =
+                Waiting { reason: WaitingReason::Provider, since: now, until: Some(until), detail: detail.clone() };
             put_back(app, conn, locked, until, &waiting, now).await
         }
     }
 }
 
-async fn fail(app: &App, conn: &mut Conn, locked: &StoredMessage, failure: &Failure, now: Timestamp) -> sqlx::Result<()> {
-    let settled =
-        Settled { status: Status::Failed, provider_message_id: None, failure: Some(failure), accepted_at: None, poll_at: None };
+async fn fail(
+    app: &App,
+    conn: &mut Conn,
+    locked: &StoredMessage,
+    failure: &Failure,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    let settled = Settled {
+        status: Status::Failed,
+        provider_message_id: None,
+        failure: Some(failure),
+        accepted_at: None,
+        poll_at: None,
+    };
     store::queue::settle(conn, &locked.message.id, &settled, now).await?;
     let mut event = store::message::event(app.new_id(), now, Status::Failed, Source::Worker);
     event.error = Some(failure.clone());
@@ -275,7 +296,14 @@ async fn put_back(
     note(app, conn, locked, Status::Queued, &waiting.detail, now).await
 }
 
-async fn note(app: &App, conn: &mut Conn, locked: &StoredMessage, status: Status, detail: &str, now: Timestamp) -> sqlx::Result<()> {
+async fn note(
+    app: &App,
+    conn: &mut Conn,
+    locked: &StoredMessage,
+    status: Status,
+    detail: &str,
+    now: Timestamp,
+) -> sqlx::Result<()> {
     let mut event = store::message::event(app.new_id(), now, status, Source::Worker);
     event.detail = Some(detail.to_owned());
     store::message::insert_event(conn, &locked.message.id, &event).await

@@ -88,7 +88,9 @@ impl Answer {
                     status: status.as_deref().and_then(read_status).unwrap_or(Status::Accepted),
                     provider_status: status,
                 }),
-                _ => Err(SendError::Unknown("Twilio's answer could not be read, so it may have the message.".to_owned())),
+                _ => {
+                    Err(SendError::Unknown("Twilio's answer could not be read, so it may have the message.".to_owned()))
+                }
             },
             429 => Err(SendError::Throttled { after: self.retry_after.map(|s| (s * 1_000).clamp(0, PATIENCE)) }),
             401 | 403 => Err(SendError::Unauthorized(self.code().map_or_else(
@@ -97,7 +99,9 @@ impl Answer {
             ))),
             404 => Err(SendError::Unauthorized(code::sentence(20404).to_owned())),
             400..500 => Err(code::refusal(self.code().unwrap_or(0))),
-            status => Err(SendError::Unknown(format!("Twilio failed (HTTP {status}) and may have the message all the same."))),
+            status => {
+                Err(SendError::Unknown(format!("Twilio failed (HTTP {status}) and may have the message all the same.")))
+            }
         }
     }
 }
@@ -157,7 +161,8 @@ mod tests {
 
     #[test]
     fn the_wait_that_twilio_asks_for_is_kept_within_bounds() {
-        for (given, kept) in [(Some(2), Some(2_000)), (Some(-5), Some(0)), (Some(86_400), Some(PATIENCE)), (None, None)] {
+        for (given, kept) in [(Some(2), Some(2_000)), (Some(-5), Some(0)), (Some(86_400), Some(PATIENCE)), (None, None)]
+        {
             let throttled = Answer { retry_after: given, ..answer(429, "") }.sent();
             assert_eq!(throttled, Err(SendError::Throttled { after: kept }));
         }

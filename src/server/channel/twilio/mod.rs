@@ -6,7 +6,10 @@ mod answer;
 mod code;
 pub mod signature;
 
-use super::{Asked, Inbound, Incoming, Login, Outgoing, Poll, Probe, Receipt, SendError, Sender, TestError, Told, ToldEvent, WebhookError};
+use super::{
+    Asked, Inbound, Incoming, Login, Outgoing, Poll, Probe, Receipt, SendError, Sender, TestError, Told, ToldEvent,
+    WebhookError,
+};
 use crate::domain::{
     account::SenderNumber,
     channel::Channel,
@@ -99,14 +102,18 @@ impl Twilio {
 
     fn request(&self, method: Method, sign_in: &SignIn<'_>, path: &str) -> RequestBuilder {
         let url = format!("{}/2010-04-01/Accounts/{}{path}", self.base, sign_in.account);
-        self.http.request(method, url).basic_auth(sign_in.user, Some(sign_in.password)).header("accept", "application/json")
+        self.http
+            .request(method, url)
+            .basic_auth(sign_in.user, Some(sign_in.password))
+            .header("accept", "application/json")
     }
 
     /// Sends a request and reads the answer, up to a bound.
     async fn call(request: RequestBuilder) -> Result<Answer, NoAnswer> {
         let mut response = request.send().await.map_err(|error| no_answer(&error))?;
         let status = response.status().as_u16();
-        let retry_after = response.headers().get("retry-after").and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+        let retry_after =
+            response.headers().get("retry-after").and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
         let mut body = Vec::new();
         // An answer that breaks off after its head is an answer without a body.
         while let Ok(Some(chunk)) = response.chunk().await {
@@ -126,25 +133,39 @@ impl Twilio {
         match answer.status {
             200..300 => Ok(answer),
             401 => Err(failed("credentials", code::sentence(20003))),
-            403 => Err(failed("credentials", "Twilio says these credentials may not do this. Use the live credentials of the account, or give the API key the right to read accounts and messages.")),
+            403 => Err(failed(
+                "credentials",
+                "Twilio says these credentials may not do this. Use the live credentials of the account, or give the API key the right to read accounts and messages.",
+            )),
             404 => Err(failed("credentials", code::sentence(20404))),
             429 => Err(failed("provider", "Twilio is asked too often right now. Wait a minute and try again.")),
-            500..600 => Err(failed("provider", format!("Twilio has a problem of its own (HTTP {}). Try again in a few minutes.", answer.status))),
-            status => Err(failed("provider", format!("Twilio's answer was not understood (HTTP {status}). Check the address in TWILIO_API_URL."))),
+            500..600 => Err(failed(
+                "provider",
+                format!("Twilio has a problem of its own (HTTP {}). Try again in a few minutes.", answer.status),
+            )),
+            status => Err(failed(
+                "provider",
+                format!("Twilio's answer was not understood (HTTP {status}). Check the address in TWILIO_API_URL."),
+            )),
         }
     }
 
     /// The account must exist and be active. A Standard API key may not read it, so the list of messages is read instead.
     async fn test_account(&self, sign_in: &SignIn<'_>) -> Result<(), TestError> {
-        let nonsense = || failed("provider", "Twilio's answer was not understood. Check the address in TWILIO_API_URL.");
+        let nonsense =
+            || failed("provider", "Twilio's answer was not understood. Check the address in TWILIO_API_URL.");
         if sign_in.user != sign_in.account {
-            let answer = Self::look(self.request(Method::GET, sign_in, "/Messages.json").query(&[("PageSize", "1")])).await?;
+            let answer =
+                Self::look(self.request(Method::GET, sign_in, "/Messages.json").query(&[("PageSize", "1")])).await?;
             return answer.json::<serde_json::Map<String, serde_json::Value>>().map(drop).ok_or_else(nonsense);
         }
         let answer = Self::look(self.request(Method::GET, sign_in, ".json")).await?;
         match answer.json::<AccountAnswer>().ok_or_else(nonsense)?.status.as_str() {
             "active" => Ok(()),
-            "suspended" => Err(failed("credentials", "Twilio has suspended this account. Look at its notices in the Twilio console.")),
+            "suspended" => Err(failed(
+                "credentials",
+                "Twilio has suspended this account. Look at its notices in the Twilio console.",
+            )),
             "closed" => Err(failed("credentials", "This Twilio account is closed. Use another one.")),
             _ => Err(nonsense()),
         }
@@ -152,24 +173,30 @@ impl Twilio {
 
     /// Whether the account owns the number and can send with it. A key without the right to look is no failure.
     async fn test_number(&self, sign_in: &SignIn<'_>, number: &str) -> Result<(), TestError> {
-        let request = self.request(Method::GET, sign_in, "/IncomingPhoneNumbers.json").query(&[("PhoneNumber", number)]);
+        let request =
+            self.request(Method::GET, sign_in, "/IncomingPhoneNumbers.json").query(&[("PhoneNumber", number)]);
         let answer = match Self::look(request).await {
             Ok(answer) => answer,
             Err(error) if error.code == "credentials" => return Ok(()),
             Err(error) => return Err(error),
         };
-        let page: NumbersAnswer = answer
-            .json()
-            .ok_or_else(|| failed("provider", "Twilio's answer was not understood. Check the address in TWILIO_API_URL."))?;
+        let page: NumbersAnswer = answer.json().ok_or_else(|| {
+            failed("provider", "Twilio's answer was not understood. Check the address in TWILIO_API_URL.")
+        })?;
         // Twilio's filter matches parts of numbers too.
         let own = page.incoming_phone_numbers.iter().find(|own| own.phone_number.as_deref() == Some(number));
         match own {
             None => Err(failed(
                 "not_owned",
-                format!("The Twilio account does not own {number}. Check the number, or buy it in the Twilio console. A sender of a messaging service or a short code is not listed there: then connect anyway."),
+                format!(
+                    "The Twilio account does not own {number}. Check the number, or buy it in the Twilio console. A sender of a messaging service or a short code is not listed there: then connect anyway."
+                ),
             )),
             Some(own) if own.capabilities.as_ref().is_some_and(|can| can.sms) => Ok(()),
-            Some(_) => Err(failed("cannot_send", format!("{number} cannot send text messages. Choose a number with SMS in the Twilio console."))),
+            Some(_) => Err(failed(
+                "cannot_send",
+                format!("{number} cannot send text messages. Choose a number with SMS in the Twilio console."),
+            )),
         }
     }
 }
@@ -208,9 +235,9 @@ impl Sender for Twilio {
         match Self::call(self.request(Method::POST, &sign_in, "/Messages.json").form(&form)).await {
             Ok(answer) => answer.sent(),
             Err(NoAnswer::Before(text)) => Err(SendError::Unavailable(text.to_owned())),
-            Err(NoAnswer::After(_)) => {
-                Err(SendError::Unknown("The connection to Twilio ended without an answer, so it may have the message.".to_owned()))
-            }
+            Err(NoAnswer::After(_)) => Err(SendError::Unknown(
+                "The connection to Twilio ended without an answer, so it may have the message.".to_owned(),
+            )),
         }
     }
 
@@ -229,7 +256,13 @@ impl Sender for Twilio {
         let report = message.and_then(|m| m.status.as_deref().and_then(|word| answer::report(word, m.error_code)));
         let is_final = report.as_ref().is_some_and(|report| report.status.is_final());
         let age = asked.now.0 - asked.accepted_at.0;
-        let steps = [(MINUTE, 30 * SECOND), (5 * MINUTE, 2 * MINUTE), (30 * MINUTE, 5 * MINUTE), (2 * HOUR, 15 * MINUTE), (DAY, HOUR)];
+        let steps = [
+            (MINUTE, 30 * SECOND),
+            (5 * MINUTE, 2 * MINUTE),
+            (30 * MINUTE, 5 * MINUTE),
+            (2 * HOUR, 15 * MINUTE),
+            (DAY, HOUR),
+        ];
         let again_after = steps.iter().find(|(until, _)| age < *until).map(|(_, wait)| *wait).filter(|_| !is_final);
         Ok(Poll { report, replies: Vec::new(), again_after })
     }
@@ -245,7 +278,8 @@ impl Sender for Twilio {
         }
         let query = call.url.split_once('?').map_or("", |(_, query)| query);
         let params = signature::params(if call.method == "GET" { query.as_bytes() } else { call.body });
-        let field = |name: &str| params.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str()).filter(|v| !v.is_empty());
+        let field =
+            |name: &str| params.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str()).filter(|v| !v.is_empty());
         let sid = field("MessageSid").or(field("SmsSid")).ok_or(WebhookError::Unreadable)?.to_owned();
         let status = field("MessageStatus").or(field("SmsStatus")).unwrap_or_default();
         let raw = mask(&params);
@@ -260,7 +294,9 @@ impl Sender for Twilio {
             return Ok(Told { dedupe_key: format!("{sid}:received"), raw, event: ToldEvent::Inbound(inbound) });
         }
         let code = field("ErrorCode").and_then(|code| code.parse().ok());
-        let key = [sid.as_str(), status, field("ErrorCode").unwrap_or_default(), field("RawDlrDoneDate").unwrap_or_default()].join(":");
+        let key =
+            [sid.as_str(), status, field("ErrorCode").unwrap_or_default(), field("RawDlrDoneDate").unwrap_or_default()]
+                .join(":");
         let event = ToldEvent::Status { provider_message_id: sid, report: answer::report(status, code) };
         Ok(Told { dedupe_key: key, raw, event })
     }
@@ -269,7 +305,9 @@ impl Sender for Twilio {
 /// The parameters as JSON, account SIDs cut to their last four.
 fn mask(params: &[(String, String)]) -> String {
     let masked = |value: &str| {
-        let sid = value.strip_prefix("AC").is_some_and(|rest| rest.len() == 32 && rest.bytes().all(|b| b.is_ascii_hexdigit()));
+        let sid = value
+            .strip_prefix("AC")
+            .is_some_and(|rest| rest.len() == 32 && rest.bytes().all(|b| b.is_ascii_hexdigit()));
         if sid { format!("…{}", &value[value.len() - 4..]) } else { value.replace('\0', "") }
     };
     let pairs: Vec<(&str, String)> = params.iter().map(|(name, value)| (name.as_str(), masked(value))).collect();

@@ -88,7 +88,10 @@ mod tests {
         let v4 = "https://outreach.example.com/webhooks/twilio/inbound?MessageSid=SM00000000000000000000000000000002&From=%2B15558675310&Body=STOP";
         assert!(is_genuine(TOKEN, &call("GET", v4, "", "0UUhEExe6S5fQ2fALtx9l2M5Ozk=")));
         let v5 = "Digits=5&Digits=1&Digits=5&a=1&Z=2&MediaUrl0=x&MediaUrl10=y&MediaUrl1=z";
-        assert!(is_genuine(TOKEN, &call("POST", "https://outreach.example.com/hook", v5, "JuG5dvx3Qgv58AwR4rhH0MVpeIk=")));
+        assert!(is_genuine(
+            TOKEN,
+            &call("POST", "https://outreach.example.com/hook", v5, "JuG5dvx3Qgv58AwR4rhH0MVpeIk=")
+        ));
     }
 
     #[test]
@@ -108,7 +111,10 @@ mod tests {
         let given = sign(TOKEN, "https://x.example/", &params(body.as_bytes()));
         assert!(is_genuine(TOKEN, &call("POST", "https://x.example/", body, &given)));
         assert!(!is_genuine("other", &call("POST", "https://x.example/", body, &given)));
-        assert!(!is_genuine("", &call("POST", "https://x.example/", body, &sign("", "https://x.example/", &params(body.as_bytes())))));
+        assert!(!is_genuine(
+            "",
+            &call("POST", "https://x.example/", body, &sign("", "https://x.example/", &params(body.as_bytes())))
+        ));
         assert!(!is_genuine(TOKEN, &call("POST", "https://x.example/", "Body=other&Blank=", &given)));
         assert!(!is_genuine(TOKEN, &call("POST", "https://x.example/", body, "no base64!")));
     }

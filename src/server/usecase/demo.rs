@@ -1,0 +1,193 @@
+//! Demo data: accounts of the sandbox on all channels and a week of messages in all states, marked, removed with one call.
+
+use super::account::day_of;
+use crate::{
+    domain::{
+        account::{Account, ConnectionStatus},
+        channel::{Channel, Provider},
+        id::OrganizationId,
+        message::{Direction, Failure, Message, Source, Status},
+        time::{HOUR, MINUTE, Timestamp},
+    },
+    server::{
+        App, Who,
+        clock::new_id,
+        error::Error,
+        live::Topic,
+        store::{self, Conn, message::StoredMessage},
+    },
+};
+
+/// Channel, sender, name, daily limit.
+const ACCOUNTS: [(Channel, &str, &str, u32); 3] = [
+    (Channel::Whatsapp, "+14155550132", "Sales WhatsApp", 250),
+    (Channel::Sms, "+16285550188", "Reminders", 100),
+    (Channel::Email, "ann@northwind.example", "Ann at Northwind", 400),
+];
+
+/// Text and what became of it.
+const STORIES: [(&str, Status); 12] = [
+    ("Hi Sam, your sample box left our warehouse this morning.", Status::Read),
+    ("Hello Kim, shall we talk on Tuesday at ten?", Status::Delivered),
+    ("Your order 4812 is ready for pick-up.", Status::Delivered),
+    ("Reminder: your appointment is tomorrow at 09:30.", Status::Sent),
+    ("Thank you for your visit. Here is the price list you asked for.", Status::Delivered),
+    ("We moved your delivery to Friday, as you asked.", Status::Read),
+    ("Last call: the early price ends tonight.", Status::Undelivered),
+    ("Hello Lee, did the replacement part arrive?", Status::Delivered),
+    ("Your invoice for October is attached to your account.", Status::Failed),
+    ("Good news: the blue one is back in stock.", Status::Delivered),
+    ("We could not reach you by phone; is this number still right?", Status::Canceled),
+    ("Hi Robin, a quick follow-up to our call.", Status::Unknown),
+];
+
+/// Adds the demo data, once.
+pub async fn load(who: &Who) -> Result<(), Error> {
+    let (app, organization) = (&who.app, &who.organization.id);
+    let now = app.clock.now();
+    app.db
+        .write(async |conn| {
+            if store::message::has_demo(conn, organization).await? {
+                return Ok(());
+            }
+            for (index, (channel, address, name, daily_limit)) in ACCOUNTS.into_iter().enumerate() {
+                let account = Account {
+                    id: app.new_id(),
+                    provider: Provider::Sandbox,
+                    channel,
+                    address: address.to_owned(),
+                    display_name: name.to_owned(),
+                    daily_limit,
+                    sent_today: 0,
+                    is_active: true,
+                    connection_status: ConnectionStatus::Connected,
+                    last_error: None,
+                    is_demo: true,
+                    created_at: now,
+                };
+                if store::account::insert(conn, &account, organization, None).await? {
+                    fill(app, conn, organization, &account, index, now).await?;
+                }
+            }
+            Ok::<_, Error>(())
+        })
+        .await?;
+    changed(who);
+    Ok(())
+}
+
+/// A week of one account's messages: two a day of the past, and today's up to now.
+async fn fill(
+    app: &App,
+    conn: &mut Conn,
+    organization: &OrganizationId,
+    account: &Account,
+    shift: usize,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    let (today, _) = day_of(now, "UTC");
+    for (index, (body, status)) in STORIES.into_iter().enumerate() {
+        let back = i64::try_from(index + shift).unwrap_or(0);
+        let at = now.plus(-(back * 14 * HOUR + 20 * MINUTE));
+        let message = message(account, index + shift, body, status, at);
+        let stored =
+            StoredMessage { message, organization_id: organization.clone(), lease_token: None, accepted_at: Some(at) };
+        store::message::insert(conn, &stored, at).await?;
+        story(conn, &stored.message, at).await?;
+        let (day, _) = day_of(at, "UTC");
+        if day == today && status != Status::Canceled {
+            store::usage::reserve(conn, &account.id, &day, 1, account.daily_limit).await?;
+        }
+    }
+    // Round numbers of today make the bars worth looking at.
+    let more = [37, 84, 62].get(shift).copied().unwrap_or(10);
+    store::usage::reserve(conn, &account.id, &today, more, account.daily_limit).await.map(drop)
+}
+
+fn message(account: &Account, index: usize, body: &str, status: Status, at: Timestamp) -> Message {
+    let to = match account.channel {
+        Channel::Email => format!("{}@customer.example", ["sam", "kim", "lee", "robin"][index % 4]),
+        _ => format!("+1415555{:04}", 140 + index),
+    };
+    let failure = |code: &str, message: &str| {
+        Some(Failure { code: code.to_owned(), message: message.to_owned(), retryable: true })
+    };
+    let error = match status {
+        Status::Undelivered => failure("30003", "The phone could not be reached: switched off, or without signal."),
+        Status::Failed => failure("30007", "The message was filtered as unwanted by the carrier."),
+        _ => None,
+    };
+    Message {
+        id: new_id(at).parse().expect("a ULID is an id"),
+        channel: account.channel,
+        direction: Direction::Outbound,
+        to,
+        from: Some(account.address.clone()),
+        subject: (account.channel == Channel::Email).then(|| "From Northwind".to_owned()),
+        body: body.to_owned(),
+        status,
+        account_id: Some(account.id.clone()),
+        lead_id: None,
+        provider_message_id: None,
+        segments: 1,
+        attempts: u32::from(status != Status::Canceled),
+        error,
+        waiting: None,
+        is_demo: true,
+        created_at: at,
+        updated_at: at.plus(MINUTE),
+    }
+}
+
+/// The timeline that leads to the status.
+async fn story(conn: &mut Conn, message: &Message, at: Timestamp) -> sqlx::Result<()> {
+    let way: &[(Status, Source)] = match message.status {
+        Status::Canceled => &[(Status::Canceled, Source::User)],
+        Status::Unknown => &[(Status::Sending, Source::Worker), (Status::Unknown, Source::Worker)],
+        Status::Failed => &[(Status::Accepted, Source::Worker), (Status::Failed, Source::Webhook)],
+        Status::Sent => &[(Status::Accepted, Source::Worker), (Status::Sent, Source::Webhook)],
+        Status::Undelivered => &[
+            (Status::Accepted, Source::Worker),
+            (Status::Sent, Source::Webhook),
+            (Status::Undelivered, Source::Webhook),
+        ],
+        Status::Read => &[
+            (Status::Accepted, Source::Worker),
+            (Status::Sent, Source::Webhook),
+            (Status::Delivered, Source::Webhook),
+            (Status::Read, Source::Webhook),
+        ],
+        _ => {
+            &[(Status::Accepted, Source::Worker), (Status::Sent, Source::Webhook), (Status::Delivered, Source::Webhook)]
+        }
+    };
+    let queued = [(Status::Queued, Source::Api)];
+    for (step, (status, source)) in queued.iter().chain(way).enumerate() {
+        let when = at.plus(i64::try_from(step).unwrap_or(0) * 3_000);
+        let mut event = store::message::event(new_id(when).parse().expect("a ULID is an id"), when, *status, *source);
+        if matches!(status, Status::Failed | Status::Undelivered) {
+            event.error.clone_from(&message.error);
+        }
+        store::message::insert_event(conn, &message.id, &event).await?;
+    }
+    Ok(())
+}
+
+/// Removes the demo data: its accounts, and every message that went through them.
+pub async fn remove(who: &Who) -> Result<(), Error> {
+    let (organization, now) = (&who.organization.id, who.app.clock.now());
+    who.app
+        .db
+        .write(async |conn| {
+            store::message::remove_demo(conn, organization).await?;
+            store::account::remove_demo(conn, organization, now).await
+        })
+        .await?;
+    changed(who);
+    Ok(())
+}
+
+fn changed(who: &Who) {
+    who.app.live.publish(&who.organization.id, Topic::Accounts, None);
+    who.app.live.publish(&who.organization.id, Topic::Messages, None);
+}
