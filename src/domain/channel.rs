@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
-    /// `WhatsApp` Business.
+    /// WhatsApp Business.
     Whatsapp,
     /// Text messages.
     Sms,
@@ -49,7 +49,7 @@ impl Channel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Provider {
-    /// Twilio: SMS and `WhatsApp`.
+    /// Twilio: SMS and WhatsApp.
     Twilio,
     /// Built in: shows the whole life of a message and delivers nowhere.
     Sandbox,

@@ -330,7 +330,7 @@ pub struct Story {
     pub events: Vec<Event>,
 }
 
-/// The most characters of a text: Twilio's own limit for SMS and `WhatsApp` (error 21617).
+/// The most characters of a text: Twilio's own limit for SMS and WhatsApp (error 21617).
 pub const BODY_MAX: usize = 1_600;
 
 /// The most characters of an e-mail's text.

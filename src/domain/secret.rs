@@ -37,6 +37,12 @@ impl fmt::Debug for Secret {
 #[serde(transparent)]
 pub struct Entered(String);
 
+impl From<&str> for Entered {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
 impl Entered {
     /// Wraps the text of a field.
     pub fn new(text: impl Into<String>) -> Self {

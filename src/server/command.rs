@@ -75,7 +75,10 @@ async fn run(command: Command) -> anyhow::Result<()> {
                 "{} sealed anew, {} current already, {} unreadable",
                 done.resealed, done.current, done.unreadable
             ))?;
-            if done.unreadable > 0 { bail!("some credentials open with none of the configured keys") } else { Ok(()) }
+            if done.unreadable > 0 {
+                bail!("some credentials open with none of the configured keys")
+            }
+            Ok(())
         }
         Command::Healthcheck(settings) => healthcheck(&settings).await,
     }
@@ -260,7 +263,6 @@ async fn doctor(settings: Settings) -> anyhow::Result<()> {
     app.db.close().await;
     if app.is_key_wrong() {
         bail!("start with the encryption key of before, or enter all credentials again")
-    } else {
-        Ok(())
     }
+    Ok(())
 }

@@ -85,24 +85,20 @@ pub enum SignUp {
     Open,
 }
 
-fn secret(text: &str) -> Result<Entered, std::convert::Infallible> {
-    Ok(Entered::new(text))
-}
-
 /// The settings of a server.
 #[derive(Debug, Clone, Args)]
 pub struct Settings {
     /// Where to listen
     #[arg(long, env = "TERN_LISTEN", default_value = "127.0.0.1:3000")]
     pub listen: SocketAddr,
-    /// Holds the `SQLite` file and, if no key is configured, the generated key file
+    /// Holds the SQLite file and, if no key is configured, the generated key file
     #[arg(long, env = "TERN_DATA_DIR", default_value = "./data")]
     pub data_dir: PathBuf,
-    /// `sqlite://…` or `postgres://…`; `SQLite` in the data folder when not given
+    /// `sqlite://…` or `postgres://…`; SQLite in the data folder when not given
     #[arg(long, env = "TERN_DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
     /// One secret of at least 16 characters, or a list `id:secret,id:secret`: the first encrypts, all decrypt
-    #[arg(long, env = "ENCRYPTION_KEY", hide_env_values = true, value_parser = secret)]
+    #[arg(long, env = "ENCRYPTION_KEY", hide_env_values = true)]
     pub encryption_key: Option<Entered>,
     /// What providers and browsers see; `http://<listen>` when not given
     #[arg(long, env = "TERN_PUBLIC_URL")]
@@ -111,10 +107,10 @@ pub struct Settings {
     #[arg(long, env = "TERN_SIGN_UP", value_enum, default_value_t = SignUp::First)]
     pub sign_up: SignUp,
     /// Platform default: Twilio account
-    #[arg(long, env = "TWILIO_ACCOUNT_SID", hide_env_values = true, value_parser = secret)]
+    #[arg(long, env = "TWILIO_ACCOUNT_SID", hide_env_values = true)]
     pub twilio_account_sid: Option<Entered>,
     /// Platform default: its auth token
-    #[arg(long, env = "TWILIO_AUTH_TOKEN", hide_env_values = true, value_parser = secret)]
+    #[arg(long, env = "TWILIO_AUTH_TOKEN", hide_env_values = true)]
     pub twilio_auth_token: Option<Entered>,
     /// Platform default: its number
     #[arg(long, env = "TWILIO_PHONE_NUMBER")]
@@ -130,13 +126,12 @@ pub struct Settings {
 impl Settings {
     /// The database's URL.
     pub fn database_url(&self) -> String {
-        match self.database_url.as_deref().filter(|url| !url.is_empty()) {
-            Some(url) => url.to_owned(),
-            None => {
-                let path = self.data_dir.join("tern.db").display().to_string();
-                let escaped = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23").replace(' ', "%20");
-                format!("sqlite://{escaped}")
-            }
+        if let Some(url) = self.database_url.as_deref().filter(|url| !url.is_empty()) {
+            url.to_owned()
+        } else {
+            let path = self.data_dir.join("tern.db").display().to_string();
+            let escaped = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23").replace(' ', "%20");
+            format!("sqlite://{escaped}")
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::{
     api::error::{ApiError, Kind},
     domain::field_error::FieldErrors,
-    server::clock::{self},
+    server::{clock, http},
 };
 
 /// Why a use case did not do what was asked.
@@ -77,7 +77,7 @@ impl From<Error> for ApiError {
     /// Causes stay in the log under a reference; the outside gets the reference.
     fn from(error: Error) -> Self {
         let (kind, code, message) = match &error {
-            Error::Api(api) => return api.clone(),
+            Error::Api(api) => return noted(api.clone()),
             Error::Database(cause) if is_busy(cause) => (
                 Kind::Unavailable,
                 "database_busy",
@@ -94,14 +94,20 @@ impl From<Error> for ApiError {
                 "Something went wrong on the server. Try again; if it stays, tell the operator the reference.",
             ),
         };
-        let reference: String = clock::random_bytes::<6>().iter().map(|b| format!("{b:02x}")).collect();
+        let reference = hex::encode(clock::random_bytes::<6>());
         tracing::error!(error.reference = %reference, error.cause = %error, "request failed");
-        Self {
+        noted(Self {
             retry_after: (kind == Kind::Unavailable).then_some(1),
             reference: Some(reference),
             ..Self::new(kind, code, message)
-        }
+        })
     }
+}
+
+/// Gives the answer of a server function its status.
+fn noted(error: ApiError) -> ApiError {
+    http::page::note_status(error.status());
+    error
 }
 
 /// SQLite: busy or locked; PostgreSQL: serialization, deadlock, lock not available; no connection free.

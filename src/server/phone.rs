@@ -13,7 +13,7 @@ pub fn parse(text: &str) -> Result<PhoneNumber, NotAPhoneNumber> {
     if !PHONE_NUMBER_UTIL.is_possible_number(&number) {
         return Err(NotAPhoneNumber);
     }
-    PhoneNumber::parse_e164(&PHONE_NUMBER_UTIL.format(&number, PhoneNumberFormat::E164).map_err(|_| NotAPhoneNumber)?)
+    PhoneNumber::parse_e164(&PHONE_NUMBER_UTIL.format(&number, PhoneNumberFormat::E164))
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ impl VaultKey {
     fn new(secret: &str) -> Self {
         let bytes: Zeroizing<[u8; 32]> = Zeroizing::new(Sha256::digest(secret.as_bytes()).into());
         let print = Sha256::new().chain_update(b"tern/key-id").chain_update(*bytes).finalize();
-        Self { id: print.iter().take(4).map(|b| format!("{b:02x}")).collect(), bytes }
+        Self { id: hex::encode(&print[..4]), bytes }
     }
 
     fn key(&self) -> Key<Aes256Gcm> {

@@ -3,11 +3,11 @@
 use super::HttpState;
 use crate::server::{App, Person, Who, error::Error, usecase};
 use axum::{
-    extract::FromRequestParts,
+    extract::{ConnectInfo, FromRequestParts},
     http::{HeaderMap, header, request::Parts},
 };
 use leptos::prelude::use_context;
-use std::sync::Arc;
+use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 use tokio::sync::OnceCell;
 
 /// The session's cookie.
@@ -48,6 +48,24 @@ pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Option<Perso
 pub async fn visitor(app: &App) -> Result<Option<Person>, Error> {
     let (Some(visit), Some(parts)) = (use_context::<Visit>(), use_context::<Parts>()) else { return Ok(None) };
     visit.0.get_or_try_init(|| authenticate(app, &parts.headers)).await.cloned()
+}
+
+/// The address of whoever connected; empty when the connection has none, as in a test.
+pub struct Peer(pub String);
+
+impl Peer {
+    /// From the connection's extension.
+    pub fn of(parts: &Parts) -> Self {
+        let info = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        Self(info.map_or_else(String::new, |info| info.0.ip().to_string()))
+    }
+}
+
+impl FromRequestParts<HttpState> for Peer {
+    type Rejection = Infallible;
+    async fn from_request_parts(parts: &mut Parts, _: &HttpState) -> Result<Self, Infallible> {
+        Ok(Self::of(parts))
+    }
 }
 
 impl FromRequestParts<HttpState> for Person {

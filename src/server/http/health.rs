@@ -14,10 +14,7 @@ pub async fn healthz() -> &'static str {
 
 /// Database and worker work.
 pub async fn readyz(State(app): State<App>) -> (StatusCode, Json<Value>) {
-    let reason = match not_ready(&app).await {
-        None => return (StatusCode::OK, Json(json!({ "ready": true }))),
-        Some(reason) => reason,
-    };
+    let Some(reason) = not_ready(&app).await else { return (StatusCode::OK, Json(json!({ "ready": true }))) };
     (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false, "error": reason })))
 }
 

@@ -3,7 +3,7 @@
 
 use super::{
     HttpState,
-    auth::{Visit, cookie},
+    auth::{Peer, Visit, cookie},
     session::{set_cookie, user_agent},
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 use axum::{
-    extract::{ConnectInfo, Request, State},
+    extract::{Request, State},
     http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
@@ -26,7 +26,6 @@ use leptos::{
     prelude::{IntoView, provide_context, use_context},
 };
 use leptos_axum::ResponseOptions;
-use std::net::SocketAddr;
 use tower::ServiceExt;
 use tower_http::services::ServeDir;
 
@@ -41,7 +40,7 @@ pub fn provide(app: &App) {
     provide_context(Visit::default());
 }
 
-/// The document, with its security policy: scripts by nonce only, `WebAssembly` allowed, nothing inline.
+/// The document, with its security policy: scripts by nonce only, WebAssembly allowed, nothing inline.
 pub fn shell(app: &App, options: LeptosOptions) -> impl IntoView + use<> {
     if let (Some(response), Some(nonce)) = (use_context::<ResponseOptions>(), use_nonce()) {
         let upgrade = if app.settings.public_url().starts_with("https:") { "; upgrade-insecure-requests" } else { "" };
@@ -108,8 +107,7 @@ pub async fn sign_up(email: &str, password: Entered, organization: &str) -> Resu
 /// Signs in from the page, then goes where the visitor was going: a path of ours, never another site's.
 pub async fn sign_in(email: &str, password: Entered, next: &str) -> Result<(), Error> {
     let app = app()?;
-    let peer = use_context::<Parts>().and_then(|parts| parts.extensions.get::<ConnectInfo<SocketAddr>>().copied());
-    let peer = peer.map_or_else(String::new, |peer| peer.0.ip().to_string());
+    let peer = use_context::<Parts>().map_or_else(String::new, |parts| Peer::of(&parts).0);
     let signed_in = session::sign_in(&app, email, password.into_secret(), &peer, &agent()).await?;
     let is_ours = next.starts_with('/')
         && !next.starts_with("//")

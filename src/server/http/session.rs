@@ -1,6 +1,9 @@
 //! Sign-up, sign-in, sign-out; sessions.
 
-use super::{auth::COOKIE, input::Input};
+use super::{
+    auth::{COOKIE, Peer},
+    input::Input,
+};
 use crate::{
     domain::{secret::Secret, session::Session, user::Me},
     server::{
@@ -11,12 +14,11 @@ use crate::{
 };
 use axum::{
     Json,
-    extract::{ConnectInfo, Path, State},
+    extract::{Path, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
-use std::net::SocketAddr;
 
 /// The cookie that starts or ends a session.
 pub fn set_cookie(app: &App, token: &str, max_age_secs: i64) -> HeaderValue {
@@ -50,13 +52,12 @@ pub async fn sign_up(State(app): State<App>, headers: HeaderMap, mut input: Inpu
 
 pub async fn sign_in(
     State(app): State<App>,
-    peer: Option<ConnectInfo<SocketAddr>>,
+    Peer(peer): Peer,
     headers: HeaderMap,
     mut input: Input,
 ) -> Result<Response, Error> {
     let (email, password) = (input.text("email"), Secret::new(input.text("password")));
     input.check()?;
-    let peer = peer.map_or_else(String::new, |peer| peer.0.ip().to_string());
     let signed_in = session::sign_in(&app, &email, password, &peer, user_agent(&headers)).await?;
     Ok(started(&app, StatusCode::OK, &signed_in))
 }

@@ -97,7 +97,9 @@ impl Db {
             return Ok(Self { dialect: Dialect::Postgres, reader: pool.clone(), writer: pool });
         }
         let options = |mode: &str| {
-            sqlx::Result::Ok(AnyConnectOptions::from_str(&format!("{url}?mode={mode}"))?.disable_statement_logging())
+            Ok::<_, sqlx::Error>(
+                AnyConnectOptions::from_str(&format!("{url}?mode={mode}"))?.disable_statement_logging(),
+            )
         };
         let writer = base()
             .max_connections(1)

@@ -142,7 +142,7 @@ pub async fn insert_attempt(
     sqlx::query(INSERT_ATTEMPT)
         .bind(id.as_str())
         .bind(stored.message.id.as_str())
-        .bind(stored.message.account_id.as_ref().map(|id| id.as_str()))
+        .bind(stored.message.account_id.as_ref().map(crate::domain::id::AccountId::as_str))
         .bind(i64::from(stored.message.attempts))
         .bind(token)
         .bind(quota_day)

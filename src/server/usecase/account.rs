@@ -34,9 +34,9 @@ pub const ENTER_AGAIN: &str =
 pub fn day_of(now: Timestamp, time_zone: &str) -> (String, Timestamp) {
     let zone = jiff::tz::TimeZone::get(time_zone).unwrap_or(jiff::tz::TimeZone::UTC);
     let instant = jiff::Timestamp::from_millisecond(now.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    let today = instant.to_zoned(zone.clone()).date();
-    let next = today.tomorrow().ok().and_then(|day| day.to_zoned(zone).ok());
-    let next = next.map_or(now.plus(DAY), |zoned| Timestamp(zoned.timestamp().as_millisecond()));
+    let today = zone.to_datetime(instant).date();
+    let next = today.tomorrow().ok().and_then(|day| zone.to_timestamp(day.at(0, 0, 0, 0)).ok());
+    let next = next.map_or(now.plus(DAY), |midnight| Timestamp(midnight.as_millisecond()));
     (today.to_string(), next)
 }
 
@@ -182,10 +182,7 @@ fn sender_of(account: &Account) -> SenderNumber {
 /// Tests the stored credentials again and notes the result. A success lets waiting messages go.
 pub async fn test(who: &Who, id: &AccountId) -> Result<TestOutcome, Error> {
     let stored = find(who, id).await?;
-    let login = match open(&who.app, &stored) {
-        Ok(login) => login,
-        Err(_) => return note_test(who, id, Err(ENTER_AGAIN.to_owned())).await,
-    };
+    let Ok(login) = open(&who.app, &stored) else { return note_test(who, id, Err(ENTER_AGAIN.to_owned())).await };
     let sender = sender_of(&stored.account);
     // The number was accepted when it was connected, insisted on or not: a later test asks about the credentials.
     let asked = Probe { channel: stored.account.channel, sender: &sender, force: true };

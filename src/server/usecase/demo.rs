@@ -10,7 +10,7 @@ use crate::{
         time::{HOUR, MINUTE, Timestamp},
     },
     server::{
-        App, Who,
+        Who,
         clock::new_id,
         error::Error,
         live::Topic,
@@ -66,7 +66,7 @@ pub async fn load(who: &Who) -> Result<(), Error> {
                     created_at: now,
                 };
                 if store::account::insert(conn, &account, organization, None).await? {
-                    fill(app, conn, organization, &account, index, now).await?;
+                    fill(conn, organization, &account, index, now).await?;
                 }
             }
             Ok::<_, Error>(())
@@ -78,7 +78,6 @@ pub async fn load(who: &Who) -> Result<(), Error> {
 
 /// A week of one account's messages: two a day of the past, and today's up to now.
 async fn fill(
-    app: &App,
     conn: &mut Conn,
     organization: &OrganizationId,
     account: &Account,

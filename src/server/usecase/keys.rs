@@ -72,7 +72,7 @@ pub async fn rotate(app: &App) -> Result<Rotation, Error> {
                         (Err(_), _) => rotation.unreadable += 1,
                     }
                 }
-                sqlx::Result::Ok(())
+                Ok::<_, sqlx::Error>(())
             })
             .await?;
     }

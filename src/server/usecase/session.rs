@@ -4,6 +4,7 @@
 //! and after [`ABSOLUTE`] in any case, and every sign-in makes a new one.
 
 use crate::{
+    api::error::{ApiError, Kind},
     domain::{
         email::Email,
         field_error::FieldErrors,
@@ -45,7 +46,7 @@ pub struct SignedIn {
 
 /// SHA-256 in hex: what the database knows of tokens and keys.
 pub fn hash_token(token: &str) -> String {
-    Sha256::digest(token.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
+    hex::encode(Sha256::digest(token.as_bytes()))
 }
 
 /// A new token of 256 random bits.
@@ -116,7 +117,6 @@ pub async fn sign_up(app: &App, form: SignUpForm<'_>, user_agent: &str) -> Resul
 }
 
 fn closed() -> Error {
-    use crate::api::error::{ApiError, Kind};
     ApiError::new(
         Kind::Forbidden,
         "sign_up_closed",
@@ -188,10 +188,9 @@ pub async fn sign_in(
             for key in &keys {
                 store::guess::add(conn, key, now, now.plus(GUESS_WINDOW)).await?;
             }
-            sqlx::Result::Ok(())
+            Ok::<_, sqlx::Error>(())
         })
         .await?;
-    use crate::api::error::{ApiError, Kind};
     Err(ApiError::new(Kind::SignedOut, "wrong_password", "Wrong e-mail or password").into())
 }
 

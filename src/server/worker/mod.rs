@@ -72,7 +72,7 @@ impl Worker {
         let _ = tokio::time::timeout(DRAIN, self.0.tasks.wait()).await;
     }
 
-    /// What the last owner of an `SQLite` folder left behind is settled at once: there is only one owner. On `PostgreSQL`
+    /// What the last owner of an SQLite folder left behind is settled at once: there is only one owner. On PostgreSQL
     /// somebody else may be sending it, so leases run out first.
     async fn recover(&self) -> Result<(), Error> {
         if self.0.app.db.dialect == Dialect::Sqlite {
@@ -81,12 +81,12 @@ impl Worker {
         Ok(())
     }
 
-    /// How long there is nothing to do; on `PostgreSQL` other processes may add something unheard.
+    /// How long there is nothing to do; on PostgreSQL other processes may add something unheard.
     async fn pause(&self) -> Duration {
         let app = &self.0.app;
         let now = app.clock.now();
         let longest = if app.db.dialect == Dialect::Postgres { SECOND } else { 30 * SECOND };
-        let next = async { sqlx::Result::Ok(store::queue::next_due(&mut *app.db.read().await?, now).await?) }.await;
+        let next = async { store::queue::next_due(&mut *app.db.read().await?, now).await }.await;
         let until = next.ok().flatten().map_or(longest, |at| (at.0 - now.0).clamp(20, longest));
         Duration::from_millis(u64::try_from(until).unwrap_or(1_000))
     }
@@ -177,7 +177,7 @@ impl Worker {
                 event.detail =
                     Some("Tern stopped while the message was on its way; the provider may have it.".to_owned());
                 store::message::insert_event(conn, id, &event).await?;
-                sqlx::Result::Ok(Some(locked.organization_id))
+                Ok::<_, sqlx::Error>(Some(locked.organization_id))
             })
             .await?;
         if let Some(organization) = organization {

@@ -44,12 +44,9 @@ async fn one(app: &App, stored: &StoredMessage) -> Result<(), Error> {
         accepted_at: stored.accepted_at.unwrap_or(message.created_at),
         now,
     };
-    let answer = match app.channels.of(account.account.provider).poll(&login, &asked).await {
-        Ok(answer) => answer,
-        Err(_) => {
-            let later = Some(now.plus(5 * MINUTE));
-            return Ok(app.db.write(async |conn| store::queue::set_poll(conn, &message.id, later).await).await?);
-        }
+    let Ok(answer) = app.channels.of(account.account.provider).poll(&login, &asked).await else {
+        let later = Some(now.plus(5 * MINUTE));
+        return Ok(app.db.write(async |conn| store::queue::set_poll(conn, &message.id, later).await).await?);
     };
     let news = answer.report.as_ref().filter(|report| message.status.join(report.status) != message.status);
     let again = answer.again_after.map(|after| now.plus(after));
@@ -64,7 +61,7 @@ async fn one(app: &App, stored: &StoredMessage) -> Result<(), Error> {
                 replied |= webhook::take_in(app, conn, &account, reply).await?.is_some();
             }
             store::queue::set_poll(conn, &message.id, again).await?;
-            sqlx::Result::Ok(replied)
+            Ok::<_, sqlx::Error>(replied)
         })
         .await?;
     if news.is_some() || replied {

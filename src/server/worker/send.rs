@@ -79,7 +79,7 @@ pub async fn claim(app: &App, id: &AccountId, room: u32) -> Result<Option<Claim>
                 store::queue::insert_attempt(conn, &attempt, &stored, &token, &day, now).await?;
                 claimed.push(Claimed { stored, attempt, token: token.clone() });
             }
-            sqlx::Result::Ok(Some(Claim { account: Arc::new(stored), messages: claimed }))
+            Ok::<_, sqlx::Error>(Some(Claim { account: Arc::new(stored), messages: claimed }))
         })
         .await?;
     if let Some(claim) = &claimed {

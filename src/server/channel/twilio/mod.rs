@@ -1,4 +1,4 @@
-//! Twilio: SMS and `WhatsApp` over its REST API of 2010-04-01.
+//! Twilio: SMS and WhatsApp over its REST API of 2010-04-01.
 //!
 //! No answer is ever logged: that of an account holds the auth token in clear.
 
