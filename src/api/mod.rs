@@ -1,4 +1,10 @@
 //! The seam between page and server: server functions, each in three steps (who asks, call, convert), and the one
 //! error that crosses. No rule and no SQL here.
 
+pub mod account;
+pub mod api_key;
+pub mod demo;
 pub mod error;
+pub mod installation;
+pub mod message;
+pub mod session;

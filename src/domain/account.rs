@@ -108,6 +108,18 @@ impl DailyLimit {
         }
     }
 
+    /// What a person types to go above [`Self::UNCONFIRMED_MAX`].
+    pub const RAISE: &str = "raise the limit";
+
+    /// Notes a fault when the typed limit is above both `usual` and what needs no confirmation, and nobody confirmed it.
+    pub fn check_confirmed(typed: &str, confirmation: &str, usual: u32, errors: &mut FieldErrors) {
+        let asked = Self::parse_typed(typed).map_or(0, Self::get);
+        let is_confirmed = confirmation.trim().eq_ignore_ascii_case(Self::RAISE);
+        if asked > usual.max(Self::UNCONFIRMED_MAX) && !is_confirmed {
+            errors.add("daily_limit", format!("is above {}: type “{}” below", Self::UNCONFIRMED_MAX, Self::RAISE));
+        }
+    }
+
     /// Messages a day.
     pub fn get(self) -> u32 {
         self.0
@@ -306,9 +318,15 @@ pub struct AccountPatch {
 }
 
 impl AccountPatch {
-    /// Reads the fields of the edit form.
-    pub fn parse_typed(display_name: &str, daily_limit: &str) -> Result<Self, FieldErrors> {
+    /// Reads the fields of the edit form; `usual` is the limit of now.
+    pub fn parse_typed(
+        display_name: &str,
+        daily_limit: &str,
+        confirmation: &str,
+        usual: u32,
+    ) -> Result<Self, FieldErrors> {
         let mut errors = FieldErrors::default();
+        DailyLimit::check_confirmed(daily_limit, confirmation, usual, &mut errors);
         let display_name = errors.check("display_name", parse_line(display_name, NAME_MAX));
         let daily_limit = match daily_limit.trim() {
             "" => errors.check("daily_limit", Err::<DailyLimit, _>(NotADailyLimit)),
@@ -325,6 +343,21 @@ impl AccountPatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_limit_above_a_thousand_wants_a_word() {
+        let is_fine = |typed, confirmation, usual| {
+            let mut errors = FieldErrors::default();
+            DailyLimit::check_confirmed(typed, confirmation, usual, &mut errors);
+            errors.is_empty()
+        };
+        assert!(is_fine("1000", "", 100));
+        assert!(!is_fine("1001", "", 100));
+        assert!(!is_fine("1001", "yes", 100));
+        assert!(is_fine("1001", " Raise the limit", 100));
+        assert!(is_fine("5000", "", 5_000), "it is so already");
+        assert!(!is_fine("5001", "", 5_000));
+    }
 
     fn form() -> ConnectForm {
         ConnectForm {

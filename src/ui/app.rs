@@ -1,9 +1,25 @@
-//! The shell: document, navigation, routes.
+//! The document and the routes.
 
+use super::{
+    page::{
+        account::Accounts,
+        message::{Messages, detail::MessageDetail},
+        not_found::NotFound,
+        settings::Settings,
+        sign_in::SignIn,
+        welcome::Welcome,
+    },
+    part::{
+        hydrated::Hydrated,
+        shell::Shell,
+        toast::{ToastRegions, Toasts},
+    },
+};
 use leptos::prelude::*;
 use leptos_meta::{HashedStylesheet, MetaTags, Title, provide_meta_context};
 use leptos_router::{
-    components::{Route, Router, Routes},
+    SsrMode,
+    components::{ParentRoute, Redirect, Route, Router, Routes},
     path,
 };
 
@@ -30,21 +46,29 @@ pub fn shell(options: LeptosOptions, theme: &'static str) -> impl IntoView {
 }
 
 /// The application inside the document: the same on the server and in the browser.
+///
+/// Pages are rendered whole (`SsrMode::Async`): they must be complete without a script, and a redirect must come before
+/// the first byte.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
-    // Tests and styles can tell a page that answers from one that is only drawn.
-    Effect::new(|| {
-        if let Some(body) = document().body() {
-            let _ = body.set_attribute("data-hydrated", "");
-        }
-    });
+    Hydrated::provide();
+    Toasts::provide();
     view! {
         <Title formatter=|title| format!("{title} · Tern") />
         <Router>
-            <Routes fallback=|| view! { <h1>"Not found"</h1> }>
-                <Route path=path!("/") view=|| view! { <Title text="Welcome" /><h1>"Tern"</h1> } />
+            <Routes fallback=NotFound>
+                <Route path=path!("/") ssr=SsrMode::Async view=|| view! { <Redirect path="/accounts" /> } />
+                <Route path=path!("/welcome") ssr=SsrMode::Async view=Welcome />
+                <Route path=path!("/sign-in") ssr=SsrMode::Async view=SignIn />
+                <ParentRoute path=path!("") ssr=SsrMode::Async view=Shell>
+                    <Route path=path!("/accounts") ssr=SsrMode::Async view=Accounts />
+                    <Route path=path!("/messages") ssr=SsrMode::Async view=Messages />
+                    <Route path=path!("/messages/:id") ssr=SsrMode::Async view=MessageDetail />
+                    <Route path=path!("/settings") ssr=SsrMode::Async view=Settings />
+                </ParentRoute>
             </Routes>
         </Router>
+        <ToastRegions />
     }
 }

@@ -9,9 +9,12 @@ use super::{
 use crate::{
     domain::{field_error::FieldErrors, secret::Entered},
     server::{
-        App, app,
+        App, Person, app,
         error::Error,
-        usecase::session::{self, SignUpForm, SignedIn},
+        usecase::{
+            demo,
+            session::{self, SignUpForm, SignedIn},
+        },
         visitor,
     },
 };
@@ -95,11 +98,15 @@ fn agent() -> String {
     use_context::<Parts>().map(|parts| user_agent(&parts.headers).to_owned()).unwrap_or_default()
 }
 
-/// Signs up from the page, then goes to the accounts.
-pub async fn sign_up(email: &str, password: Entered, organization: &str) -> Result<(), Error> {
+/// Signs up from the page, with or without demo data, then goes to the accounts.
+pub async fn sign_up(email: &str, password: Entered, organization: &str, with_demo: bool) -> Result<(), Error> {
     let app = app()?;
     let form = SignUpForm { email, password: password.into_secret(), organization: Some(organization) };
     let signed_in = session::sign_up(&app, form, &agent()).await?;
+    if with_demo {
+        let who = Person { app: app.clone(), me: signed_in.me.clone(), session: None }.who()?;
+        demo::load(&who).await?;
+    }
     begin(&app, &signed_in, "/accounts");
     Ok(())
 }

@@ -1,1 +1,8 @@
 //! One file per page.
+
+pub mod account;
+pub mod message;
+pub mod not_found;
+pub mod settings;
+pub mod sign_in;
+pub mod welcome;

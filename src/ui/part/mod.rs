@@ -1,1 +1,20 @@
 //! What pages share: small components on native HTML, so that a page reads as a page.
+
+pub mod badge;
+pub mod bars;
+pub mod empty_state;
+pub mod error_box;
+pub mod field;
+pub mod form;
+pub mod hydrated;
+pub mod icon;
+pub mod live;
+pub mod modal;
+pub mod page_head;
+pub mod shell;
+pub mod skeleton;
+pub mod submit;
+pub mod theme;
+pub mod time;
+pub mod toast;
+pub mod usage_bar;

@@ -1,0 +1,127 @@
+//! Sender accounts.
+
+use super::error::ApiError;
+use crate::domain::{
+    account::{Account, TestOutcome},
+    id::AccountId,
+    secret::Entered,
+};
+use leptos::prelude::*;
+use std::collections::BTreeMap;
+
+/// All accounts, newest first.
+#[server]
+pub async fn list_accounts() -> Result<Vec<Account>, ApiError> {
+    let who = crate::server::request().await?;
+    Ok(crate::server::usecase::account::list(&who).await?)
+}
+
+/// One account.
+#[server]
+pub async fn load_account(id: AccountId) -> Result<Account, ApiError> {
+    let who = crate::server::request().await?;
+    Ok(crate::server::usecase::account::load(&who, &id).await?)
+}
+
+/// Tests the credentials and connects the account; afterwards the visitor is on the list.
+#[server]
+pub async fn connect_account(
+    #[server(default)] provider: String,
+    #[server(default)] channel: String,
+    #[server(default)] phone_number: String,
+    #[server(default)] display_name: String,
+    #[server(default)] daily_limit: String,
+    #[server(default)] confirmation: String,
+    #[server(default)] credentials: BTreeMap<String, Entered>,
+    #[server(default)] force: bool,
+) -> Result<Account, ApiError> {
+    let who = crate::server::request().await?;
+    let form = crate::domain::account::ConnectForm {
+        provider: provider.clone(),
+        channel: channel.clone(),
+        phone_number: phone_number.clone(),
+        display_name: display_name.clone(),
+        daily_limit: daily_limit.clone(),
+        credentials: credentials.into_iter().map(|(name, entered)| (name, entered.into_secret())).collect(),
+        force,
+    };
+    let keep = |error: crate::server::error::Error| {
+        ApiError::from(error).keeping([
+            ("provider", &provider),
+            ("channel", &channel),
+            ("phone_number", &phone_number),
+            ("display_name", &display_name),
+            ("daily_limit", &daily_limit),
+            ("confirmation", &confirmation),
+        ])
+    };
+    let mut errors = crate::domain::field_error::FieldErrors::default();
+    crate::domain::account::DailyLimit::check_confirmed(&daily_limit, &confirmation, 0, &mut errors);
+    if !errors.is_empty() {
+        return Err(keep(errors.into()));
+    }
+    let account = crate::server::usecase::account::connect(&who, form).await.map_err(keep)?;
+    leptos_axum::redirect("/accounts");
+    Ok(account)
+}
+
+/// Changes name and limit; afterwards the visitor is on the list.
+#[server]
+pub async fn update_account(
+    id: AccountId,
+    #[server(default)] display_name: String,
+    #[server(default)] daily_limit: String,
+    #[server(default)] confirmation: String,
+) -> Result<Account, ApiError> {
+    let who = crate::server::request().await?;
+    let keep = |error: crate::server::error::Error| {
+        ApiError::from(error).keeping([
+            ("display_name", &display_name),
+            ("daily_limit", &daily_limit),
+            ("confirmation", &confirmation),
+        ])
+    };
+    let usual = crate::server::usecase::account::load(&who, &id).await?.daily_limit;
+    let patch = crate::domain::account::AccountPatch::parse_typed(&display_name, &daily_limit, &confirmation, usual)
+        .map_err(|fields| keep(fields.into()))?;
+    let account = crate::server::usecase::account::update(&who, &id, patch).await.map_err(keep)?;
+    leptos_axum::redirect("/accounts");
+    Ok(account)
+}
+
+/// Switches an account on or off.
+#[server]
+pub async fn set_account_active(id: AccountId, is_active: bool) -> Result<Account, ApiError> {
+    let who = crate::server::request().await?;
+    let patch = crate::domain::account::AccountPatch { is_active: Some(is_active), ..Default::default() };
+    Ok(crate::server::usecase::account::update(&who, &id, patch).await?)
+}
+
+/// Asks the provider whether the credentials work.
+#[server]
+pub async fn test_account(id: AccountId) -> Result<TestOutcome, ApiError> {
+    let who = crate::server::request().await?;
+    Ok(crate::server::usecase::account::test(&who, &id).await?)
+}
+
+/// Removes an account; its history stays. Afterwards the visitor is on the list.
+#[server]
+pub async fn delete_account(id: AccountId) -> Result<(), ApiError> {
+    let who = crate::server::request().await?;
+    crate::server::usecase::account::delete(&who, &id).await?;
+    leptos_axum::redirect("/accounts");
+    Ok(())
+}
+
+/// Tests new credentials and keeps them; afterwards the visitor is on the list.
+#[server]
+pub async fn replace_credentials(
+    id: AccountId,
+    #[server(default)] credentials: BTreeMap<String, Entered>,
+) -> Result<Account, ApiError> {
+    let who = crate::server::request().await?;
+    let entered = credentials.into_iter().map(|(name, entered)| (name, entered.into_secret())).collect();
+    let account = crate::server::usecase::account::replace_credentials(&who, &id, entered).await?;
+    leptos_axum::redirect("/accounts");
+    Ok(account)
+}

@@ -1,0 +1,29 @@
+//! Keys for programs.
+
+use super::error::ApiError;
+use crate::domain::{
+    api_key::{ApiKey, NewApiKey},
+    id::ApiKeyId,
+};
+use leptos::prelude::*;
+
+/// All keys of the organization.
+#[server]
+pub async fn list_api_keys() -> Result<Vec<ApiKey>, ApiError> {
+    let who = crate::server::request().await?;
+    Ok(crate::server::usecase::api_key::list(&who).await?)
+}
+
+/// Makes a key: the only answer that holds it.
+#[server]
+pub async fn create_api_key(name: String) -> Result<NewApiKey, ApiError> {
+    let who = crate::server::request().await?;
+    Ok(crate::server::usecase::api_key::create(&who, &name).await?)
+}
+
+/// Ends a key at once.
+#[server]
+pub async fn delete_api_key(id: ApiKeyId) -> Result<(), ApiError> {
+    let who = crate::server::request().await?;
+    Ok(crate::server::usecase::api_key::delete(&who, &id).await?)
+}

@@ -1,0 +1,85 @@
+//! Messages.
+
+use super::error::ApiError;
+use crate::domain::{
+    id::MessageId,
+    message::{Message, Story},
+    page::Page,
+};
+use leptos::prelude::*;
+
+/// One page of messages, newest first; empty parameters do not matter.
+#[server]
+pub async fn list_messages(
+    status: Option<String>,
+    channel: Option<String>,
+    account_id: Option<String>,
+    q: Option<String>,
+    cursor: Option<String>,
+) -> Result<Page<Message>, ApiError> {
+    let who = crate::server::request().await?;
+    let filter = crate::domain::message::MessageFilter::parse(
+        status.as_deref(),
+        channel.as_deref(),
+        account_id.as_deref(),
+        None,
+        q.as_deref(),
+        cursor.as_deref(),
+        None,
+    )
+    .map_err(crate::server::error::Error::from)?;
+    Ok(crate::server::usecase::message::list(&who, &filter).await?)
+}
+
+/// A message with its timeline; an id that cannot be does not exist.
+#[server]
+pub async fn load_message(id: String) -> Result<Story, ApiError> {
+    let who = crate::server::request().await?;
+    let id = id.parse().map_err(|_| crate::server::error::Error::not_found())?;
+    Ok(crate::server::usecase::message::story(&who, &id).await?)
+}
+
+/// Queues a message; afterwards the visitor is on its page.
+#[server]
+pub async fn send_message(
+    #[server(default)] channel: String,
+    #[server(default)] account_id: String,
+    #[server(default)] to: String,
+    #[server(default)] subject: String,
+    #[server(default)] body: String,
+) -> Result<Message, ApiError> {
+    let who = crate::server::request().await?;
+    let form = crate::domain::message::SendForm { channel, account_id, to, subject, body, ..Default::default() };
+    let message = crate::server::usecase::message::send(&who, form.clone(), None).await.map_err(|e| {
+        ApiError::from(e).keeping([
+            ("channel", &form.channel),
+            ("account_id", &form.account_id),
+            ("to", &form.to),
+            ("subject", &form.subject),
+            ("body", &form.body),
+        ])
+    })?;
+    leptos_axum::redirect(&format!("/messages/{}", message.id));
+    Ok(message)
+}
+
+/// Stops a message that still waits.
+#[server]
+pub async fn cancel_message(id: MessageId) -> Result<Message, ApiError> {
+    let who = crate::server::request().await?;
+    Ok(crate::server::usecase::message::cancel(&who, &id).await?)
+}
+
+/// Queues a message anew that has failed.
+#[server]
+pub async fn retry_message(id: MessageId) -> Result<Message, ApiError> {
+    let who = crate::server::request().await?;
+    Ok(crate::server::usecase::message::retry(&who, &id).await?)
+}
+
+/// A person's decision on a message of which nobody knows whether it went out.
+#[server]
+pub async fn resolve_message(id: MessageId, was_sent: bool) -> Result<Message, ApiError> {
+    let who = crate::server::request().await?;
+    Ok(crate::server::usecase::message::resolve(&who, &id, was_sent).await?)
+}

@@ -1,0 +1,90 @@
+//! The dialog that changes an account: name and limit, and new credentials.
+
+use super::{HERE, connect::Credentials, limit::LimitFields};
+use crate::{
+    api::account::{ReplaceCredentials, UpdateAccount, load_account},
+    domain::{account::Account, id::AccountId},
+    ui::part::{error_box::FormError, field::Field, form::Faults, modal::Modal, submit::Submit},
+};
+use leptos::{either::Either, form::ActionForm, prelude::*};
+
+/// The dialog. The account is loaded once: what arrives meanwhile must not overwrite what is being typed.
+#[component]
+pub fn EditDialog(
+    id: AccountId,
+    update: ServerAction<UpdateAccount>,
+    replace: ServerAction<ReplaceCredentials>,
+) -> impl IntoView {
+    let opener = format!("edit-{id}");
+    let account = Resource::new_blocking(move || id.clone(), load_account);
+    view! {
+        <Modal title="Edit account" back=HERE opener>
+            <Suspense fallback=|| {
+                view! { <span class="bone"></span> }
+            }>
+                {move || Suspend::new(async move {
+                    match account.await {
+                        Ok(account) => Either::Left(view! { <Forms account update replace /> }),
+                        Err(error) => Either::Right(view! { <p role="alert">{error.message}</p> }),
+                    }
+                })}
+            </Suspense>
+        </Modal>
+    }
+}
+
+#[component]
+fn Forms(
+    account: Account,
+    update: ServerAction<UpdateAccount>,
+    replace: ServerAction<ReplaceCredentials>,
+) -> impl IntoView {
+    let (faults, secret_faults) = (Faults::of_action(update), Faults::of_action(replace));
+    let (id, secret_id) = (account.id.to_string(), account.id.to_string());
+    let provider = account.provider;
+    let has_failed = secret_faults.answer().with_untracked(Option::is_some);
+    view! {
+        <ActionForm action=update>
+            <input type="hidden" name="id" value=id />
+            <Field
+                name="display_name"
+                label="Display name"
+                value=faults.typed("display_name").unwrap_or(account.display_name)
+                faults
+            />
+            <LimitFields
+                value=faults.typed("daily_limit").unwrap_or_else(|| account.daily_limit.to_string())
+                confirmation=faults.typed("confirmation").unwrap_or_default()
+                faults
+            />
+            <FormError error=faults.answer() />
+            <div class="row end">
+                <a class="btn" href=HERE data-noscroll="">
+                    "Cancel"
+                </a>
+                <Submit pending=update.pending() busy="Saving…">
+                    "Save"
+                </Submit>
+            </div>
+        </ActionForm>
+        {(!provider.fields().is_empty())
+            .then(|| {
+                view! {
+                    <hr />
+                    <details open=has_failed>
+                        <summary>"Replace credentials"</summary>
+                        <ActionForm action=replace>
+                            <input type="hidden" name="id" value=secret_id.clone() />
+                            <Credentials provider faults=secret_faults />
+                            <FormError error=secret_faults.answer() />
+                            <div class="row end">
+                                <Submit pending=replace.pending() busy="Testing…" class="">
+                                    "Test and replace"
+                                </Submit>
+                            </div>
+                        </ActionForm>
+                    </details>
+                }
+            })}
+    }
+}

@@ -1,0 +1,217 @@
+//! One message: what it says, where it is, and its whole story.
+
+use crate::{
+    api::message::{CancelMessage, ResolveMessage, RetryMessage, load_message},
+    domain::{
+        message::{Direction, Event, Message, Source, Status, Story},
+    },
+    ui::part::{
+        badge::{ChannelBadge, StatusBadge},
+        error_box::ErrorBox,
+        live::Live,
+        page_head::PageHead,
+        submit::Submit,
+        time::Time,
+        toast::Toasts,
+    },
+};
+use leptos::{either::Either, form::ActionForm, prelude::*};
+use leptos_router::hooks::use_params_map;
+
+/// The page.
+#[component]
+pub fn MessageDetail() -> impl IntoView {
+    let live = Live::get();
+    let params = use_params_map();
+    let story = Resource::new_blocking(
+        move || (params.with(|params| params.get("id")).unwrap_or_default(), live.messages.get()),
+        |(id, _)| load_message(id),
+    );
+    view! {
+        <p class="crumb">
+            <a href="/messages">"Messages"</a>
+        </p>
+        <PageHead title="Message" />
+        <Transition>
+            {move || Suspend::new(async move {
+                match story.await {
+                    Ok(story) => Either::Left(view! { <Whole story /> }),
+                    Err(error) => Either::Right(view! { <ErrorBox error retry=move |()| story.refetch() /> }),
+                }
+            })}
+        </Transition>
+    }
+}
+
+#[component]
+fn Whole(story: Story) -> impl IntoView {
+    let Story { message, events } = story;
+    view! {
+        <div class="two">
+            <div class="stack">
+                <section class="card inner stack" aria-label="Text">
+                    {message.subject.clone().map(|subject| view! { <h2>{subject}</h2> })}
+                    <p class="body-text">{message.body.clone()}</p>
+                    <Trouble message=message.clone() />
+                    <Actions message=message.clone() />
+                </section>
+                <section class="card inner">
+                    <h2 class="unseen">"Facts"</h2>
+                    <Facts message />
+                </section>
+            </div>
+            <section class="card inner stack">
+                <h2>"Timeline"</h2>
+                <ol class="timeline">{events.into_iter().map(|event| view! { <Step event /> }).collect_view()}</ol>
+            </section>
+        </div>
+    }
+}
+
+/// Why it waits, or what went wrong.
+#[component]
+fn Trouble(message: Message) -> impl IntoView {
+    view! {
+        {message
+            .waiting
+            .map(|waiting| {
+                view! {
+                    <div class="notice warn">
+                        {waiting.detail} {waiting.until.map(|at| view! { " It goes out " <Time at /> "." })}
+                    </div>
+                }
+            })}
+        {message
+            .error
+            .map(|error| {
+                view! { <div class="notice bad">{error.message} <small>"Code " {error.code}</small></div> }
+            })}
+    }
+}
+
+/// What a person can do about it.
+#[component]
+fn Actions(message: Message) -> impl IntoView {
+    let (live, toasts) = (Live::get(), Toasts::get());
+    let cancel = ServerAction::<CancelMessage>::new();
+    let retry = ServerAction::<RetryMessage>::new();
+    let resolve = ServerAction::<ResolveMessage>::new();
+    let tell = move |answer: Option<Result<Message, _>>| match answer {
+        Some(Ok(_)) => drop(live.messages.try_update(|n| *n += 1)),
+        Some(Err(error)) => toasts.error(&error),
+        None => {}
+    };
+    Effect::new(move || tell(cancel.value().get()));
+    Effect::new(move || tell(retry.value().get()));
+    Effect::new(move || tell(resolve.value().get()));
+    let id = message.id.to_string();
+    match message.status {
+        Status::Queued => view! {
+            <ActionForm action=cancel>
+                <input type="hidden" name="id" value=id />
+                <Submit pending=cancel.pending() busy="Canceling…" class="">
+                    "Cancel message"
+                </Submit>
+            </ActionForm>
+        }
+        .into_any(),
+        Status::Failed | Status::Undelivered => view! {
+            <ActionForm action=retry>
+                <input type="hidden" name="id" value=id />
+                <Submit pending=retry.pending() busy="Queuing…" class="">
+                    "Send again"
+                </Submit>
+            </ActionForm>
+        }
+        .into_any(),
+        Status::Unknown => view! {
+            <div class="notice warn">
+                "Nobody knows whether this message went out. Look into the provider's log, then decide."
+            </div>
+            <ActionForm action=resolve>
+                <input type="hidden" name="id" value=id />
+                <div class="row">
+                    <button class="btn" name="was_sent" value="true" disabled=resolve.pending()>
+                        "It was sent"
+                    </button>
+                    <button class="btn" name="was_sent" value="false" disabled=resolve.pending()>
+                        "It was not: send it"
+                    </button>
+                </div>
+            </ActionForm>
+        }
+        .into_any(),
+        _ => ().into_any(),
+    }
+}
+
+#[component]
+fn Facts(message: Message) -> impl IntoView {
+    let is_inbound = message.direction == Direction::Inbound;
+    let fact = |name: &'static str, value: String| {
+        view! {
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+        }
+    };
+    view! {
+        <dl class="facts">
+            <dt>"Status"</dt>
+            <dd>
+                {if is_inbound {
+                    view! { <span class="badge">"Received"</span> }.into_any()
+                } else {
+                    view! { <StatusBadge status=message.status /> }.into_any()
+                }}
+            </dd>
+            <dt>"Channel"</dt>
+            <dd>
+                <ChannelBadge channel=message.channel />
+            </dd>
+            {fact("To", message.to)}
+            {message.from.map(|from| fact("From", from))}
+            <dt>"Created"</dt>
+            <dd>
+                <Time at=message.created_at />
+            </dd>
+            {(!is_inbound).then(|| fact("Attempts", message.attempts.to_string()))}
+            {(message.segments > 1).then(|| fact("Segments", message.segments.to_string()))}
+            {message
+                .provider_message_id
+                .map(|id| {
+                    view! {
+                        <dt>"Provider's id"</dt>
+                        <dd>
+                            <code>{id}</code>
+                        </dd>
+                    }
+                })}
+            <dt>"Id"</dt>
+            <dd>
+                <code>{message.id.to_string()}</code>
+            </dd>
+        </dl>
+    }
+}
+
+#[component]
+fn Step(event: Event) -> impl IntoView {
+    let source = match event.source {
+        Source::Api => "by request",
+        Source::Worker => "by Tern",
+        Source::Webhook => "told by the provider",
+        Source::Poll => "asked of the provider",
+        Source::User => "by a person",
+    };
+    view! {
+        <li class=event.status.as_str()>
+            <b>{event.status.label()}</b>
+            <Time at=event.at />
+            <p>{source}</p>
+            {event.detail.map(|detail| view! { <p>{detail}</p> })}
+            {event
+                .error
+                .map(|error| view! { <p class="bad">{format!("{} (code {})", error.message, error.code)}</p> })}
+        </li>
+    }
+}

@@ -1,0 +1,309 @@
+//! The messages: list with filters, and the dialog to send one. Filters, page and dialog are in the URL.
+
+mod compose;
+pub mod detail;
+
+use crate::{
+    api::{account::list_accounts, error::ApiError, message::list_messages},
+    domain::{
+        account::Account,
+        channel::Channel,
+        message::{Direction, Message, Status},
+        page::Page,
+    },
+    ui::part::{
+        badge::{ChannelBadge, ChannelTile, StatusBadge},
+        empty_state::EmptyState,
+        error_box::ErrorBox,
+        icon::Icon,
+        live::Live,
+        page_head::PageHead,
+        skeleton::TableSkeleton,
+        time::Time,
+    },
+};
+use compose::ComposeDialog;
+use leptos::{either::EitherOf4, prelude::*};
+use leptos_router::{
+    components::Form,
+    hooks::use_query_map,
+    location::Url,
+    params::ParamsMap,
+};
+
+/// The page without a dialog.
+const HERE: &str = "/messages";
+/// The parameters that filter.
+const FILTERS: [&str; 4] = ["q", "status", "channel", "account_id"];
+
+/// What the list asks for.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Asked {
+    filters: [Option<String>; 4],
+    cursor: Option<String>,
+}
+
+impl Asked {
+    fn read(query: &ParamsMap) -> Self {
+        let text = |name: &str| query.get(name).filter(|text| !text.is_empty());
+        Self { filters: FILTERS.map(text), cursor: text("cursor") }
+    }
+
+    fn filter(&self, name: &str) -> String {
+        let at = FILTERS.iter().position(|filter| *filter == name);
+        at.and_then(|at| self.filters[at].clone()).unwrap_or_default()
+    }
+
+    fn is_filtered(&self) -> bool {
+        self.filters.iter().any(Option::is_some)
+    }
+
+    /// The address of another page of the same list.
+    fn href(&self, cursor: Option<&str>) -> String {
+        let given = FILTERS.iter().zip(&self.filters).filter_map(|(name, text)| Some((*name, text.as_deref()?)));
+        let pairs = given.chain(cursor.map(|cursor| ("cursor", cursor)));
+        let query: Vec<String> = pairs.map(|(name, text)| format!("{name}={}", Url::escape(text))).collect();
+        if query.is_empty() { HERE.to_owned() } else { format!("{HERE}?{}", query.join("&")) }
+    }
+}
+
+/// The page.
+#[component]
+pub fn Messages() -> impl IntoView {
+    let live = Live::get();
+    let query = use_query_map();
+    let asked = Memo::new(move |_| query.with(Asked::read));
+    let is_composing = Memo::new(move |_| query.with(|query| query.get("compose").is_some()));
+    let accounts = Resource::new_blocking(|| (), |()| list_accounts());
+    let messages = Resource::new_blocking(
+        move || (asked.get(), live.messages.get()),
+        |(asked, _)| {
+            let [q, status, channel, account_id] = asked.filters;
+            list_messages(status, channel, account_id, q, asked.cursor)
+        },
+    );
+    view! {
+        <PageHead title="Messages" line="What went out, what came back, and what waits">
+            <a id="send-message" class="btn primary" href="/messages?compose=1" data-noscroll="">
+                "Send a message"
+            </a>
+        </PageHead>
+        <Transition>
+            <Filters asked accounts />
+        </Transition>
+        <Transition fallback=|| view! { <TableSkeleton columns=4 /> }>
+            <MessageList asked messages accounts />
+        </Transition>
+        {move || is_composing.get().then(|| view! { <ComposeDialog accounts /> })}
+    }
+}
+
+/// The accounts, from the server.
+type Accounts = Resource<Result<Vec<Account>, ApiError>>;
+
+fn known(accounts: Accounts) -> Vec<Account> {
+    accounts.get().and_then(Result::ok).unwrap_or_default()
+}
+
+#[component]
+fn Filters(asked: Memo<Asked>, accounts: Accounts) -> impl IntoView {
+    move || {
+        let asked = asked.get();
+        let option = |value: String, label: String, chosen: &str| {
+            let is_chosen = value == chosen;
+            view! {
+                <option value=value selected=is_chosen>
+                    {label}
+                </option>
+            }
+        };
+        let (status, channel, account_id) = (asked.filter("status"), asked.filter("channel"), asked.filter("account_id"));
+        view! {
+            <Form method="GET" action=HERE>
+                <div class="filters" role="search">
+                    <div class="field">
+                        <label for="q">"Search"</label>
+                        <input id="q" name="q" type="search" placeholder="Recipient or text" value=asked.filter("q") />
+                    </div>
+                    <div class="field">
+                        <label for="status">"Status"</label>
+                        <select id="status" name="status">
+                            <option value="">"All"</option>
+                            {Status::ALL
+                                .map(|s| option(s.as_str().to_owned(), s.label().to_owned(), &status))
+                                .collect_view()}
+                        </select>
+                    </div>
+                    <div class="field">
+                        <label for="channel">"Channel"</label>
+                        <select id="channel" name="channel">
+                            <option value="">"All"</option>
+                            {Channel::ALL
+                                .map(|c| option(c.as_str().to_owned(), c.label().to_owned(), &channel))
+                                .collect_view()}
+                        </select>
+                    </div>
+                    <div class="field">
+                        <label for="account_id">"Account"</label>
+                        <select id="account_id" name="account_id">
+                            <option value="">"All"</option>
+                            {known(accounts)
+                                .into_iter()
+                                .map(|a| option(a.id.to_string(), a.display_name, &account_id))
+                                .collect_view()}
+                        </select>
+                    </div>
+                    <button class="btn">"Filter"</button>
+                </div>
+            </Form>
+        }
+    }
+}
+
+/// What there is to show; the list is drawn anew only when this changes.
+#[derive(Debug, Clone, PartialEq)]
+enum Shown {
+    Loading,
+    Failed(ApiError),
+    Empty,
+    Full,
+}
+
+#[component]
+fn MessageList(
+    asked: Memo<Asked>,
+    messages: Resource<Result<Page<Message>, ApiError>>,
+    accounts: Accounts,
+) -> impl IntoView {
+    let shown = Memo::new(move |_| match messages.get() {
+        None => Shown::Loading,
+        Some(Err(error)) => Shown::Failed(error),
+        Some(Ok(page)) if page.data.is_empty() => Shown::Empty,
+        Some(Ok(_)) => Shown::Full,
+    });
+    let page = Signal::derive(move || messages.get().and_then(Result::ok));
+    move || match shown.get() {
+        Shown::Loading => EitherOf4::A(view! { <TableSkeleton columns=4 /> }),
+        Shown::Failed(error) => EitherOf4::B(view! { <ErrorBox error retry=move |()| messages.refetch() /> }),
+        Shown::Empty => EitherOf4::C(view! { <NoMessages is_filtered=asked.get().is_filtered() /> }),
+        Shown::Full => EitherOf4::D(view! { <Table asked page accounts /> }),
+    }
+}
+
+#[component]
+fn NoMessages(is_filtered: bool) -> impl IntoView {
+    if is_filtered {
+        view! {
+            <EmptyState icon=Icon::Search title="No message matches" text="Try fewer words, or another filter.">
+                <a class="btn" href=HERE>
+                    "Show all messages"
+                </a>
+            </EmptyState>
+        }
+        .into_any()
+    } else {
+        view! {
+            <EmptyState
+                icon=Icon::Messages
+                title="No messages yet"
+                text="Send the first one; its whole life appears here as it happens."
+            >
+                <a class="btn primary" href="/messages?compose=1" data-noscroll="">
+                    "Send your first message"
+                </a>
+            </EmptyState>
+        }
+        .into_any()
+    }
+}
+
+#[component]
+fn Table(asked: Memo<Asked>, page: Signal<Option<Page<Message>>>, accounts: Accounts) -> impl IntoView {
+    let rows = move || page.get().map(|page| page.data).unwrap_or_default();
+    let next = move || page.with(|page| page.as_ref().and_then(|page| page.next_cursor.clone()));
+    view! {
+        <div class="card table">
+            <table>
+                <thead>
+                    <tr>
+                        <th scope="col">"Contact"</th>
+                        <th scope="col">"Text"</th>
+                        <th scope="col">"Channel"</th>
+                        <th scope="col">"Status"</th>
+                        <th scope="col">"When"</th>
+                    </tr>
+                </thead>
+                <tbody>
+                    <For each=rows key=|message| message.id.clone() let:message>
+                        <Row first=message page accounts />
+                    </For>
+                </tbody>
+            </table>
+        </div>
+        <nav class="pager" aria-label="Pages">
+            <span>
+                {move || {
+                    let asked = asked.get();
+                    asked.cursor.is_some().then(|| view! { <a class="btn" href=asked.href(None)>"Newest"</a> })
+                }}
+            </span>
+            <span>
+                {move || {
+                    next().map(|cursor| view! { <a class="btn" href=asked.get().href(Some(&cursor))>"Older"</a> })
+                }}
+            </span>
+        </nav>
+    }
+}
+
+/// A row that lives as long as its message: the status moves in place.
+#[component]
+fn Row(first: Message, page: Signal<Option<Page<Message>>>, accounts: Accounts) -> impl IntoView {
+    let id = StoredValue::new(first.id.clone());
+    let at_first = first.status;
+    let status = Memo::new(move |last: Option<&Status>| {
+        let found = page.with(|page| {
+            let rows = page.as_ref().map_or(&[][..], |page| &page.data);
+            rows.iter().find(|message| id.with_value(|id| message.id == *id)).map(|message| message.status)
+        });
+        found.or(last.copied()).unwrap_or(at_first)
+    });
+    let is_inbound = first.direction == Direction::Inbound;
+    let contact = if is_inbound { first.from.unwrap_or_default() } else { first.to };
+    let account = first.account_id;
+    let through = move || {
+        let name = known(accounts).into_iter().find(|a| Some(&a.id) == account.as_ref()).map(|a| a.display_name);
+        name.unwrap_or_default()
+    };
+    view! {
+        <tr>
+            <td>
+                <div class="who">
+                    <ChannelTile channel=first.channel />
+                    <div>
+                        <a href=format!("/messages/{}", first.id)>
+                            <b>{contact}</b>
+                        </a>
+                        <span>{if is_inbound { "to " } else { "from " }} {through}</span>
+                    </div>
+                </div>
+            </td>
+            <td class="wide">
+                <span class="clip">{first.subject.map(|subject| format!("{subject} — "))} {first.body}</span>
+            </td>
+            <td>
+                <ChannelBadge channel=first.channel />
+            </td>
+            <td>
+                {if is_inbound {
+                    view! { <span class="badge">"Received"</span> }.into_any()
+                } else {
+                    (move || view! { <StatusBadge status=status.get() /> }).into_any()
+                }}
+            </td>
+            <td class="when">
+                <Time at=first.created_at />
+            </td>
+        </tr>
+    }
+}

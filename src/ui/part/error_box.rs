@@ -1,0 +1,51 @@
+//! What stands where data should be when it could not be loaded.
+
+use crate::api::error::ApiError;
+use leptos::prelude::*;
+
+/// The sentence, the reference for the log, and another try. Without a script the button loads the page again.
+#[component]
+pub fn ErrorBox(error: ApiError, #[prop(into)] retry: Callback<()>) -> impl IntoView {
+    view! {
+        <div class="card error-box" role="alert">
+            <h2>"This could not be loaded"</h2>
+            <p>{error.message}</p>
+            {error.reference.map(|reference| view! { <p class="small">"Reference: " <code>{reference}</code></p> })}
+            <form
+                method="get"
+                on:submit=move |event| {
+                    event.prevent_default();
+                    retry.run(());
+                }
+            >
+                <button class="btn">"Try again"</button>
+            </form>
+        </div>
+    }
+}
+
+/// A failed form: what to do, in a red box. Nothing while there is no failure.
+#[component]
+pub fn FormError(
+    /// The failure; faults of single fields stand beside them.
+    #[prop(into)]
+    error: Signal<Option<ApiError>>,
+) -> impl IntoView {
+    view! {
+        <div role="alert">
+            {move || {
+                error
+                    .get()
+                    .map(|error| {
+                        view! {
+                            <div class="notice bad">
+                                {error.message}
+                                {error.retry_after.map(|seconds| format!(" Try again in {seconds} seconds."))}
+                                {error.reference.map(|reference| view! { <small>"Reference: " {reference}</small> })}
+                            </div>
+                        }
+                    })
+            }}
+        </div>
+    }
+}

@@ -1,0 +1,85 @@
+//! What every form needs: its faults, and the text in it.
+
+use crate::{api::error::ApiError, domain::field_error::FieldErrors};
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+use web_sys::{FormData, HtmlElement, HtmlFormElement, SubmitEvent};
+
+/// The faults of a form: those the browser found, else those of the server's last answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Faults {
+    local: RwSignal<Option<FieldErrors>>,
+    answer: Signal<Option<ApiError>>,
+}
+
+impl Faults {
+    /// Listens to the answers of an action.
+    pub fn of_action<S>(action: ServerAction<S>) -> Self
+    where
+        S: ServerFnOf + Clone + Send + Sync + 'static,
+        S::Output: Clone + Send + Sync + 'static,
+    {
+        let value = action.value();
+        let answer = Signal::derive(move || value.get().and_then(Result::err));
+        Self { local: RwSignal::new(None), answer }
+    }
+
+    /// The message for a field.
+    pub fn of(self, field: &str) -> Option<String> {
+        let pick = |errors: &FieldErrors| errors.of(field).map(sentence);
+        match self.local.get() {
+            Some(local) => pick(&local),
+            None => self.answer.get().and_then(|error| pick(&error.fields)),
+        }
+    }
+
+    /// The server's answer, unless the browser found something first.
+    pub fn answer(self) -> Signal<Option<ApiError>> {
+        Signal::derive(move || if self.local.get().is_some() { None } else { self.answer.get() })
+    }
+
+    /// What was typed before the server's answer; only the first drawing needs it.
+    pub fn typed(self, field: &str) -> Option<String> {
+        self.answer.with_untracked(|error| error.as_ref().and_then(|error| error.typed(field).map(str::to_owned)))
+    }
+
+    /// Keeps the form from being sent when something is wrong, and takes the person to the first fault.
+    pub fn stop(self, event: &SubmitEvent, found: FieldErrors) {
+        if found.is_empty() {
+            self.local.set(None);
+            return;
+        }
+        event.prevent_default();
+        self.local.set(Some(found));
+        let form = form_of(event);
+        request_animation_frame(move || {
+            let first = form.and_then(|form| form.query_selector("[aria-invalid=true]").ok().flatten());
+            if let Some(first) = first.and_then(|first| first.dyn_into::<HtmlElement>().ok()) {
+                let _ = first.focus();
+            }
+        });
+    }
+}
+
+/// A server function whose failures are ours.
+pub trait ServerFnOf: leptos::server_fn::ServerFn<Error = ApiError> {}
+impl<S: leptos::server_fn::ServerFn<Error = ApiError>> ServerFnOf for S {}
+
+/// "is required" becomes "Is required."
+fn sentence(message: &str) -> String {
+    let mut letters = message.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    let stop = if message.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{first}{}{stop}", letters.as_str())
+}
+
+/// The form that an event came from.
+pub fn form_of(event: &web_sys::Event) -> Option<HtmlFormElement> {
+    let target = event.current_target().or_else(|| event.target())?;
+    target.dyn_into::<HtmlFormElement>().ok()
+}
+
+/// The text of a field; empty when there is none.
+pub fn text_of(form: &HtmlFormElement, name: &str) -> String {
+    FormData::new_with_form(form).ok().and_then(|data| data.get(name).as_string()).unwrap_or_default()
+}
