@@ -1,5 +1,7 @@
 //! Signing in and out, and the signed-in browsers.
 
+#![allow(clippy::unused_async, reason = "a server function is async for the browser, whatever it does here")]
+
 use super::error::ApiError;
 use crate::domain::{id::SessionId, secret::Entered, session::Session, user::Me};
 use leptos::prelude::*;

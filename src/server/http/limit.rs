@@ -48,15 +48,15 @@ pub fn peer(request: &Request) -> IpAddr {
 pub async fn slow_down(State(state): State<HttpState>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let is_read = request.method() == "GET";
-    let bucket = if !is_read && (path.starts_with("/api/auth/sign-") || path.starts_with("/api/sign_")) {
+    let bucket = if !is_read && (path.starts_with("/api/auth/sign-") || path.starts_with("/fn/sign_")) {
         &state.limits.sign_in
     } else if !is_read
         && (path.ends_with("/test")
             || path.ends_with("/credentials")
             || path == "/api/messaging-accounts"
-            || path.starts_with("/api/connect_account")
-            || path.starts_with("/api/test_account")
-            || path.starts_with("/api/replace_credentials"))
+            || path.starts_with("/fn/connect_account")
+            || path.starts_with("/fn/test_account")
+            || path.starts_with("/fn/replace_credentials"))
     {
         &state.limits.provider
     } else {

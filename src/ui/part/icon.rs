@@ -60,7 +60,9 @@ impl Icon {
             Self::Whatsapp => "M21 12a9 9 0 0 1-13 8l-5 1 1-5a9 9 0 1 1 17-4Z",
             Self::Phone => "M9 3h6a2 2 0 0 1 2 2v14a2 2 0 0 1-2 2H9a2 2 0 0 1-2-2V5a2 2 0 0 1 2-2ZM11 18h2",
             Self::Email => "M5 5h14a2 2 0 0 1 2 2v10a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2V7a2 2 0 0 1 2-2ZM3 7l9 6 9-6",
-            Self::Messages => "M4 4h11a2 2 0 0 1 2 2v6a2 2 0 0 1-2 2H8l-5 4V6a2 2 0 0 1 1-2ZM20 9a2 2 0 0 1 1 2v10l-4-3h-6",
+            Self::Messages => {
+                "M4 4h11a2 2 0 0 1 2 2v6a2 2 0 0 1-2 2H8l-5 4V6a2 2 0 0 1 1-2ZM20 9a2 2 0 0 1 1 2v10l-4-3h-6"
+            }
             Self::Settings => "M4 7h9M17 7h3M4 17h3M11 17h9M15 5v4M9 15v4",
             Self::Plus => "M12 5v14M5 12h14",
             Self::Pencil => "m4 20 1-5L16 4l4 4L9 19l-5 1ZM14 6l4 4",

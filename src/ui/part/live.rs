@@ -28,21 +28,23 @@ pub struct Live {
 }
 
 /// How long a connection may be away before anybody is told.
-const PATIENCE: Duration = Duration::from_millis(2_000);
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How long to wait before a closed stream is opened again.
-const PAUSE: Duration = Duration::from_millis(3_000);
+const PAUSE: Duration = Duration::from_secs(3);
 
 impl Live {
     /// For the pages below; the stream is opened in the browser only, and closed with the owner.
     pub fn provide() -> Self {
         let live = Self { accounts: RwSignal::new(0), messages: RwSignal::new(0), line: RwSignal::new(Line::Open) };
         provide_context(live);
-        let source = StoredValue::new_local(None::<EventSource>);
-        Effect::new(move || live.connect(source));
-        on_cleanup(move || {
-            if let Some(Some(source)) = source.try_get_value() {
-                source.close();
-            }
+        Effect::new(move || {
+            let source = StoredValue::new_local(None::<EventSource>);
+            live.connect(source);
+            on_cleanup(move || {
+                if let Some(Some(source)) = source.try_get_value() {
+                    source.close();
+                }
+            });
         });
         live
     }

@@ -16,8 +16,6 @@ use leptos_router::{
     components::{A, Outlet, Redirect},
     hooks::use_location,
 };
-use wasm_bindgen::JsCast;
-use web_sys::HtmlElement;
 
 /// The frame with a page in it; whoever is not signed in is sent to do so, and comes back.
 #[component]
@@ -67,7 +65,6 @@ const PAGES: [(&str, &str, Icon); 3] = [
 #[component]
 fn Frame(me: Me) -> impl IntoView {
     Live::provide();
-    focus_after_navigation();
     let leave = ServerAction::<SignOut>::new();
     let organization = me.organization.map_or_else(String::new, |organization| organization.name);
     view! {
@@ -115,20 +112,4 @@ fn Frame(me: Me) -> impl IntoView {
             </div>
         </div>
     }
-}
-
-/// A new page is announced by its heading, as a loaded one would be.
-fn focus_after_navigation() {
-    let path = use_location().pathname;
-    Effect::new(move |before: Option<()>| {
-        path.track();
-        if before.is_some() {
-            request_animation_frame(|| {
-                let heading = document().get_element_by_id("title");
-                if let Some(heading) = heading.and_then(|heading| heading.dyn_into::<HtmlElement>().ok()) {
-                    let _ = heading.focus();
-                }
-            });
-        }
-    });
 }

@@ -157,36 +157,35 @@ fn ProviderChoice(choice: Provider, is_chosen: bool, faults: Faults) -> impl Int
 /// The box of a provider's own fields; nothing for one that asks for nothing.
 #[component]
 pub fn Credentials(provider: Provider, faults: Faults) -> impl IntoView {
-    (!provider.fields().is_empty())
-        .then(|| {
-            view! {
-                <div class="secrets">
-                    <h3>{provider.label()} " Credentials"</h3>
-                    {provider
-                        .fields()
-                        .iter()
-                        .map(|field| {
-                            view! {
-                                <Field
-                                    name=format!("credentials[{}]", field.name)
-                                    fault=field.name
-                                    label=field.label
-                                    kind=match field.kind {
-                                        FieldKind::Text => "text",
-                                        FieldKind::Secret => "password",
-                                    }
-                                    placeholder=field.placeholder
-                                    autocomplete=match field.kind {
-                                        FieldKind::Text => "off",
-                                        FieldKind::Secret => "new-password",
-                                    }
-                                    required=false
-                                    faults
-                                />
-                            }
-                        })
-                        .collect_view()}
-                </div>
-            }
-        })
+    (!provider.fields().is_empty()).then(|| {
+        view! {
+            <div class="secrets">
+                <h3>{provider.label()} " Credentials"</h3>
+                {provider
+                    .fields()
+                    .iter()
+                    .map(|field| {
+                        view! {
+                            <Field
+                                name=format!("credentials[{}]", field.name)
+                                fault=field.name
+                                label=field.label
+                                kind=match field.kind {
+                                    FieldKind::Text => "text",
+                                    FieldKind::Secret => "password",
+                                }
+                                placeholder=field.placeholder
+                                autocomplete=match field.kind {
+                                    FieldKind::Text => "off",
+                                    FieldKind::Secret => "new-password",
+                                }
+                                required=false
+                                faults
+                            />
+                        }
+                    })
+                    .collect_view()}
+            </div>
+        }
+    })
 }

@@ -17,14 +17,8 @@ use crate::{
         id::AccountId,
     },
     ui::part::{
-        empty_state::EmptyState,
-        error_box::ErrorBox,
-        icon::Icon,
-        live::Live,
-        page_head::PageHead,
-        skeleton::TableSkeleton,
-        submit::Submit,
-        toast::Toasts,
+        empty_state::EmptyState, error_box::ErrorBox, icon::Icon, live::Live, page_head::PageHead,
+        skeleton::TableSkeleton, submit::Submit, toast::Toasts,
     },
 };
 use connect::ConnectDialog;

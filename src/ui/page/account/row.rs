@@ -93,13 +93,11 @@ fn AccountState(account: Memo<Account>, is_active: RwSignal<Option<bool>>) -> im
             return view! { <span class="state off">"Inactive"</span> }.into_any();
         }
         match (account.connection_status, account.last_error) {
-            (ConnectionStatus::Error, error) => {
-                view! {
-                    <span class="state bad">"Error"</span>
-                    <small>{error}</small>
-                }
-                    .into_any()
+            (ConnectionStatus::Error, error) => view! {
+                <span class="state bad">"Error"</span>
+                <small>{error}</small>
             }
+            .into_any(),
             _ => view! { <span class="state ok">"Active"</span> }.into_any(),
         }
     }

@@ -188,11 +188,12 @@ fn describe(text: &str, channel: Channel) -> String {
             let why = match segments.encoding {
                 Encoding::Gsm7 => String::new(),
                 Encoding::Ucs2 => {
-                    let few: String = segments.forced_by.iter().take(3).map(|c| format!(" {c}")).collect();
-                    format!(" because of{few}")
+                    let few: Vec<String> = segments.forced_by.iter().take(3).map(char::to_string).collect();
+                    format!(" because of {}", few.join(" "))
                 }
             };
-            let left = if segments.count == 0 { String::new() } else { format!("; {} left in the last", segments.left) };
+            let left =
+                if segments.count == 0 { String::new() } else { format!("; {} left in the last", segments.left) };
             format!("{}, {count} ({}{why}){left}", many(characters, "character"), segments.encoding.label())
         }
     }

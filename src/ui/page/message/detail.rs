@@ -2,9 +2,7 @@
 
 use crate::{
     api::message::{CancelMessage, ResolveMessage, RetryMessage, load_message},
-    domain::{
-        message::{Direction, Event, Message, Source, Status, Story},
-    },
+    domain::message::{Direction, Event, Message, Source, Status, Story},
     ui::part::{
         badge::{ChannelBadge, StatusBadge},
         error_box::ErrorBox,
@@ -206,7 +204,7 @@ fn Step(event: Event) -> impl IntoView {
     view! {
         <li class=event.status.as_str()>
             <b>{event.status.label()}</b>
-            <Time at=event.at />
+            <Time at=event.at precise=true />
             <p>{source}</p>
             {event.detail.map(|detail| view! { <p>{detail}</p> })}
             {event

@@ -24,12 +24,7 @@ use crate::{
 };
 use compose::ComposeDialog;
 use leptos::{either::EitherOf4, prelude::*};
-use leptos_router::{
-    components::Form,
-    hooks::use_query_map,
-    location::Url,
-    params::ParamsMap,
-};
+use leptos_router::{components::Form, hooks::use_query_map, location::Url, params::ParamsMap};
 
 /// The page without a dialog.
 const HERE: &str = "/messages";
@@ -108,7 +103,7 @@ fn known(accounts: Accounts) -> Vec<Account> {
 #[component]
 fn Filters(asked: Memo<Asked>, accounts: Accounts) -> impl IntoView {
     move || {
-        let asked = asked.get();
+        let (asked, accounts) = (asked.get(), known(accounts));
         let option = |value: String, label: String, chosen: &str| {
             let is_chosen = value == chosen;
             view! {
@@ -117,7 +112,8 @@ fn Filters(asked: Memo<Asked>, accounts: Accounts) -> impl IntoView {
                 </option>
             }
         };
-        let (status, channel, account_id) = (asked.filter("status"), asked.filter("channel"), asked.filter("account_id"));
+        let (status, channel, account_id) =
+            (asked.filter("status"), asked.filter("channel"), asked.filter("account_id"));
         view! {
             <Form method="GET" action=HERE>
                 <div class="filters" role="search">
@@ -147,7 +143,7 @@ fn Filters(asked: Memo<Asked>, accounts: Accounts) -> impl IntoView {
                         <label for="account_id">"Account"</label>
                         <select id="account_id" name="account_id">
                             <option value="">"All"</option>
-                            {known(accounts)
+                            {accounts
                                 .into_iter()
                                 .map(|a| option(a.id.to_string(), a.display_name, &account_id))
                                 .collect_view()}
