@@ -120,3 +120,35 @@ export async function axe(page: Page): Promise<string[]> {
   });
   return found;
 }
+
+/** Creates the owner, as on a fresh installation, and ends on the accounts. */
+export async function signUp(page: Page): Promise<void> {
+  await page.goto("/");
+  await page.getByLabel("Organization").fill(OWNER.organization);
+  await page.getByLabel("Your e-mail").fill(OWNER.email);
+  await page.getByLabel("Password").fill(OWNER.password);
+  await page.getByRole("button", { name: "Create owner" }).click();
+  await page.waitForURL("**/accounts");
+}
+
+export type Connection = { channel: "WhatsApp" | "SMS"; number: string; name?: string; limit?: string; token?: string };
+
+/** Fills the form of a new Twilio account, which must be open. */
+export async function fillAccount(page: Page, account: Connection): Promise<void> {
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("radio", { name: account.channel }).check({ force: true });
+  await dialog.getByLabel("Phone number").fill(account.number);
+  if (account.name) await dialog.getByLabel("Display name").fill(account.name);
+  if (account.limit) await dialog.getByLabel("Daily message limit").fill(account.limit);
+  await dialog.getByLabel("Account SID").fill(ACCOUNT.sid);
+  await dialog.getByLabel("Auth Token").fill(account.token ?? ACCOUNT.token);
+}
+
+/** Connects a Twilio account through the page. */
+export async function connect(page: Page, account: Connection): Promise<void> {
+  await page.getByRole("link", { name: "Add Account" }).click();
+  await fillAccount(page, account);
+  await page.getByRole("button", { name: "Connect Account" }).click();
+  await expect(page.getByRole("dialog")).toHaveCount(0);
+  await expect(page.getByRole("row", { name: account.name ?? account.number })).toBeVisible();
+}

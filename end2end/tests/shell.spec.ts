@@ -1,0 +1,100 @@
+// What every page keeps: no serious finding of axe, light and dark; headings, titles, focus, theme, small screens.
+import { axe, connect, expect, open, signUp, test } from "../support/fixtures";
+
+test("axe finds nothing serious on any page, light and dark", async ({ page }) => {
+  test.setTimeout(120_000);
+  const look = async (path: string) => {
+    await open(page, path);
+    for (const scheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme: scheme });
+      expect(await axe(page), `${path}, ${scheme}`).toEqual([]);
+    }
+    await page.emulateMedia({ colorScheme: "light" });
+  };
+  await look("/welcome");
+  await look("/nothing-here");
+  await signUp(page);
+  await look("/accounts");
+  await page.getByRole("button", { name: "Explore with demo data" }).click();
+  await expect(page.getByRole("row", { name: "Reminders" })).toBeVisible();
+  for (const path of ["/accounts", "/accounts?add=1", "/messages", "/messages?compose=1", "/messages?q=nothing-matches", "/settings"]) {
+    await look(path);
+  }
+  const edit = await page.goto("/accounts").then(() => page.getByRole("link", { name: "Edit Reminders" }).getAttribute("href"));
+  await look(edit!);
+  const failed = await page.goto("/messages?status=failed").then(() => page.locator("tbody a").first().getAttribute("href"));
+  await look(failed!);
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await look("/sign-in");
+});
+
+test("each page has its title and one heading, which takes the focus after navigation", async ({ page }) => {
+  await signUp(page);
+  for (const [link, title] of [["Messages", "Messages"], ["Settings", "Settings"], ["Accounts", "Messaging Accounts"]]) {
+    await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: link }).click();
+    await expect(page).toHaveTitle(`${title} · Tern`);
+    await expect(page.locator("h1")).toHaveCount(1);
+    await expect(page.getByRole("heading", { level: 1, name: title })).toBeFocused();
+  }
+  await page.keyboard.press("Tab");
+  await page.reload();
+  await page.keyboard.press("Tab");
+  await expect(page.getByRole("link", { name: "Skip to the content" })).toBeFocused();
+});
+
+test("the theme is kept and is there from the first byte", async ({ page, tern }) => {
+  await signUp(page);
+  await page.getByRole("button", { name: "Dark" }).click();
+  await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
+  await expect.poll(async () => (await page.context().cookies()).find((c) => c.name === "tern_theme")?.value).toBe("dark");
+  const html = await (await page.request.get(`${tern.url}/accounts`)).text();
+  expect(html).toContain('data-theme="dark"');
+});
+
+test("nothing scrolls sideways at 320 pixels", async ({ page }) => {
+  await page.setViewportSize({ width: 320, height: 640 });
+  await signUp(page);
+  await page.getByRole("button", { name: "Explore with demo data" }).click();
+  await expect(page.getByText("Sales WhatsApp")).toBeVisible();
+  for (const path of ["/accounts", "/accounts?add=1", "/messages", "/messages?compose=1", "/settings"]) {
+    await open(page, path);
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    expect(overflow, path).toBeLessThanOrEqual(0);
+  }
+});
+
+test("a page says when the server stops, and goes on when it is back", async ({ page, tern }) => {
+  await signUp(page);
+  await open(page, "/accounts");
+  await tern.stop();
+  await expect(page.getByText(/Tern is restarting|connection to Tern is lost/)).toBeVisible();
+});
+
+test("a stranger finds nothing: unknown pages and foreign ids", async ({ page, tern }) => {
+  await signUp(page);
+  const unknown = await page.goto("/nothing-here");
+  expect(unknown!.status()).toBe(404);
+  await expect(page.getByRole("heading", { name: "Not found" })).toBeVisible();
+  const foreign = await page.goto("/messages/01M89BH978YP525ND5E3FJDC8E");
+  expect(foreign!.status()).toBe(404);
+  await expect(page.getByText("Not found")).toBeVisible();
+  expect((await fetch(`${tern.url}/accounts`, { redirect: "manual", headers: { accept: "text/html" } })).status).toBe(302);
+});
+
+test("the first load is cached for ever by its content", async ({ page }) => {
+  const kept: Record<string, string> = {};
+  page.on("response", (response) => {
+    if (response.url().includes("/pkg/")) kept[response.url()] = response.headers()["cache-control"] + " " + response.headers()["content-encoding"];
+  });
+  await open(page, "/welcome");
+  expect(Object.keys(kept).length).toBeGreaterThanOrEqual(3);
+  for (const [url, header] of Object.entries(kept)) expect(header, url).toContain("immutable");
+});
+
+test("usage is red above eighty per cent", async ({ page }) => {
+  await signUp(page);
+  await page.getByRole("button", { name: "Explore with demo data" }).click();
+  await expect(page.getByRole("meter", { name: "Usage today of Reminders" })).toHaveClass(/hot/);
+  await expect(page.getByRole("meter", { name: "Usage today of Sales WhatsApp" })).not.toHaveClass(/hot/);
+  await connect(page, { channel: "SMS", number: "+14155550199", name: "Real" });
+});
