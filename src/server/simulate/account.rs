@@ -3,7 +3,6 @@
 use super::{
     KEY_SECRET, KEY_SID, NOT_BEFORE, Simulator,
     fate::sender_refusal,
-    is_sid,
     page::{Query, page, value},
     refusal::Refusal,
     rfc2822,
@@ -146,19 +145,16 @@ fn matches_part(pattern: &str, number: &str) -> bool {
     pattern.is_empty() || number.windows(pattern.len()).any(fits)
 }
 
-/// The SID of an account that the stand-in knows.
+/// The SID of an account that the stand-in knows; the first when none is named.
 pub(super) fn known<'a>(simulator: &'a Simulator, sid: Option<&str>) -> Option<&'a str> {
-    let found = match sid {
-        Some(sid) => simulator.accounts.iter().find(|account| is_sid("AC", sid) && account.sid == sid),
-        None => simulator.accounts.first(),
-    };
-    found.map(|account| account.sid.as_str())
+    let mut sids = simulator.accounts.iter().map(|account| account.sid.as_str());
+    sids.find(|known| sid.is_none_or(|sid| sid == *known))
 }
 
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{ACCOUNT_SID, AUTH_TOKEN, tests::World},
+        super::{ACCOUNT_SID, AUTH_TOKEN, is_sid, tests::World},
         *,
     };
     use axum::http::Method;

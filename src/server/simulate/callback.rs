@@ -149,6 +149,7 @@ impl Simulator {
 
     /// Makes a call: once more if nobody could be reached, and never more, whatever is answered. Twilio's default.
     pub async fn post(&self, callback: &Callback) -> Option<u16> {
+        let _turn = self.calls.acquire().await.ok()?;
         let call = || {
             self.http
                 .post(&callback.url)

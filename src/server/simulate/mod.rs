@@ -40,7 +40,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
 /// The account that is there when none is named.
@@ -58,6 +58,8 @@ const NOT_BEFORE: Timestamp = Timestamp(1_672_531_200_000);
 const DRAIN: Duration = Duration::from_secs(1);
 /// Twilio waits so long for a webhook's answer.
 const CALL: Duration = Duration::from_secs(15);
+/// Webhooks under way at a time: a test of load must not use up the machine's sockets.
+const CALLS: usize = 64;
 
 /// What the stand-in knows from its start.
 #[derive(Debug, Clone, clap::Args)]
@@ -119,6 +121,7 @@ pub struct Simulator {
     numbers: Vec<String>,
     clock: Arc<dyn Clock>,
     http: reqwest::Client,
+    calls: Semaphore,
     log: bool,
     /// The settings to which a reset returns.
     initial: Settings,
@@ -202,6 +205,7 @@ impl Simulator {
             numbers: args.number.clone(),
             clock,
             http,
+            calls: Semaphore::new(CALLS),
             log: args.log,
             initial,
             state: Mutex::new(Memory::new(initial)),
