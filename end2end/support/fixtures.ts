@@ -20,23 +20,29 @@ export async function freePort(): Promise<number> {
 /** A program of the test; its output is shown when it ends by itself or never answers. */
 export class Program {
   output = "";
-  private constructor(private child: ChildProcess, readonly url: string) {
-    const note = (chunk: Buffer) => { this.output = (this.output + chunk).slice(-200_000); };
-    child.stdout?.on("data", note);
-    child.stderr?.on("data", note);
-  }
+  private child!: ChildProcess;
+  private constructor(private args: string[], private env: Record<string, string>, readonly url: string, private ready: string) {}
 
   static async start(args: string[], env: Record<string, string>, url: string, ready: string): Promise<Program> {
-    const child = spawn(bin, args, { cwd: dirname(bin), env: { ...process.env, ...env } });
-    const program = new Program(child, url);
+    const program = new Program(args, env, url, ready);
+    await program.again();
+    return program;
+  }
+
+  /** Starts it as it was started before, and waits until it answers. */
+  async again(): Promise<void> {
+    this.child = spawn(bin, this.args, { cwd: dirname(bin), env: { ...process.env, ...this.env } });
+    const note = (chunk: Buffer) => { this.output = (this.output + chunk).slice(-200_000); };
+    this.child.stdout?.on("data", note);
+    this.child.stderr?.on("data", note);
     const end = Date.now() + 30_000;
     while (Date.now() < end) {
-      if (child.exitCode !== null) break;
-      if (await fetch(url + ready).then(() => true, () => false)) return program;
+      if (this.child.exitCode !== null) break;
+      if (await fetch(this.url + this.ready).then(() => true, () => false)) return;
       await new Promise((wait) => setTimeout(wait, 50));
     }
-    child.kill("SIGKILL");
-    throw new Error(`${args[0]} does not answer at ${url}${ready}:\n${program.output}`);
+    this.child.kill("SIGKILL");
+    throw new Error(`${this.args[0]} does not answer at ${this.url}${this.ready}:\n${this.output}`);
   }
 
   /** Ends the program as an operator would, and insists after ten seconds. */

@@ -14,7 +14,7 @@ test("the first visitor becomes the owner; the next one signs in", async ({ page
   await other.getByLabel("E-mail").fill(OWNER.email);
   await other.getByLabel("Password").fill("not the password");
   await other.getByRole("button", { name: "Sign in" }).click();
-  await expect(other.getByRole("alert")).toContainText("Wrong e-mail or password");
+  await expect(other.locator("#main").getByRole("alert")).toContainText("Wrong e-mail or password");
   await other.getByLabel("Password").fill(OWNER.password);
   await other.getByRole("button", { name: "Sign in" }).click();
   await expect(other).toHaveURL(/\/messages\?q=hello$/);

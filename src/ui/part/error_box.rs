@@ -35,7 +35,8 @@ pub fn FormError(
         <div role="alert">
             {move || {
                 error
-                    .get()
+                    .try_get()
+                    .flatten()
                     .map(|error| {
                         view! {
                             <div class="notice bad">

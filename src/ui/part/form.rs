@@ -6,6 +6,8 @@ use wasm_bindgen::JsCast;
 use web_sys::{FormData, HtmlElement, HtmlFormElement, SubmitEvent};
 
 /// The faults of a form: those the browser found, else those of the server's last answer.
+///
+/// All reads are `try_get`: a dialog that closes on success is disposed while the answer is still being told.
 #[derive(Debug, Clone, Copy)]
 pub struct Faults {
     local: RwSignal<Option<FieldErrors>>,
@@ -27,15 +29,18 @@ impl Faults {
     /// The message for a field.
     pub fn of(self, field: &str) -> Option<String> {
         let pick = |errors: &FieldErrors| errors.of(field).map(sentence);
-        match self.local.get() {
+        match self.local.try_get().flatten() {
             Some(local) => pick(&local),
-            None => self.answer.get().and_then(|error| pick(&error.fields)),
+            None => self.answer.try_get().flatten().and_then(|error| pick(&error.fields)),
         }
     }
 
     /// The server's answer, unless the browser found something first.
     pub fn answer(self) -> Signal<Option<ApiError>> {
-        Signal::derive(move || if self.local.get().is_some() { None } else { self.answer.get() })
+        Signal::derive(move || match self.local.try_get().flatten() {
+            Some(_) => None,
+            None => self.answer.try_get().flatten(),
+        })
     }
 
     /// What was typed before the server's answer; only the first drawing needs it.

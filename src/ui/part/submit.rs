@@ -19,7 +19,7 @@ pub fn Submit(
     children: ChildrenFn,
 ) -> impl IntoView {
     view! {
-        <button type="submit" class=format!("btn {class}") disabled=move || pending.get() || blocked.get()>
+        <button type="submit" class=format!("btn {class}") disabled=move || pending.get() || blocked.try_get().unwrap_or_default()>
             {move || {
                 if pending.get() {
                     view! {
