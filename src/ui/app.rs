@@ -2,12 +2,12 @@
 
 use super::{
     page::{
-        account::Accounts,
-        message::{Messages, detail::MessageDetail},
+        account::AccountsPage,
+        message::{MessagesPage, detail::MessageDetailPage},
         not_found::NotFound,
-        settings::Settings,
-        sign_in::SignIn,
-        welcome::Welcome,
+        settings::SettingsPage,
+        sign_in::SignInPage,
+        welcome::WelcomePage,
     },
     part::{
         hydrated::Hydrated,
@@ -18,7 +18,7 @@ use super::{
 use leptos::prelude::*;
 use leptos_meta::{HashedStylesheet, MetaTags, Title, provide_meta_context};
 use leptos_router::{
-    SsrMode,
+    Lazy, SsrMode,
     components::{ParentRoute, Redirect, Route, Router, Routes},
     path,
 };
@@ -47,7 +47,7 @@ pub fn shell(options: LeptosOptions, theme: &'static str) -> impl IntoView {
 
 /// The application inside the document: the same on the server and in the browser.
 ///
-/// Pages are rendered whole (`SsrMode::Async`): they must be complete without a script, and a redirect must come before
+/// Pages are lazy: the browser loads the code of the one that it shows. They are rendered whole (`SsrMode::Async`): they must be complete without a script, and a redirect must come before
 /// the first byte.
 #[component]
 pub fn App() -> impl IntoView {
@@ -59,13 +59,13 @@ pub fn App() -> impl IntoView {
         <Router>
             <Routes fallback=NotFound>
                 <Route path=path!("/") ssr=SsrMode::Async view=|| view! { <Redirect path="/accounts" /> } />
-                <Route path=path!("/welcome") ssr=SsrMode::Async view=Welcome />
-                <Route path=path!("/sign-in") ssr=SsrMode::Async view=SignIn />
+                <Route path=path!("/welcome") ssr=SsrMode::Async view={Lazy::<WelcomePage>::new()} />
+                <Route path=path!("/sign-in") ssr=SsrMode::Async view={Lazy::<SignInPage>::new()} />
                 <ParentRoute path=path!("") ssr=SsrMode::Async view=Shell>
-                    <Route path=path!("/accounts") ssr=SsrMode::Async view=Accounts />
-                    <Route path=path!("/messages") ssr=SsrMode::Async view=Messages />
-                    <Route path=path!("/messages/:id") ssr=SsrMode::Async view=MessageDetail />
-                    <Route path=path!("/settings") ssr=SsrMode::Async view=Settings />
+                    <Route path=path!("/accounts") ssr=SsrMode::Async view={Lazy::<AccountsPage>::new()} />
+                    <Route path=path!("/messages") ssr=SsrMode::Async view={Lazy::<MessagesPage>::new()} />
+                    <Route path=path!("/messages/:id") ssr=SsrMode::Async view={Lazy::<MessageDetailPage>::new()} />
+                    <Route path=path!("/settings") ssr=SsrMode::Async view={Lazy::<SettingsPage>::new()} />
                 </ParentRoute>
             </Routes>
         </Router>

@@ -13,6 +13,8 @@ mod front;
 mod postgres;
 mod shared;
 #[cfg(feature = "tools")]
+mod split;
+#[cfg(feature = "tools")]
 mod test;
 #[cfg(feature = "tools")]
 mod tools;

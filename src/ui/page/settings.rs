@@ -20,10 +20,25 @@ use crate::{
     },
 };
 use leptos::{either::Either, form::ActionForm, prelude::*};
+use leptos_router::{LazyRoute, lazy_route};
+
+/// The page, loaded when it is visited.
+pub struct SettingsPage;
+
+#[lazy_route]
+impl LazyRoute for SettingsPage {
+    fn data() -> Self {
+        Self
+    }
+
+    fn view(_page: Self) -> AnyView {
+        view! { <Settings /> }.into_any()
+    }
+}
 
 /// The page.
 #[component]
-pub fn Settings() -> impl IntoView {
+fn Settings() -> impl IntoView {
     view! {
         <PageHead title="Settings" line="Keys for programs, and where you are signed in" />
         <div class="stack wide-gap">

@@ -12,11 +12,25 @@ use crate::{
 };
 use leptos::{form::ActionForm, prelude::*};
 use leptos_meta::Title;
-use leptos_router::{components::Redirect, hooks::use_query_map};
+use leptos_router::{LazyRoute, components::Redirect, hooks::use_query_map, lazy_route};
+
+/// The page, loaded when it is visited.
+pub struct SignInPage;
+
+#[lazy_route]
+impl LazyRoute for SignInPage {
+    fn data() -> Self {
+        Self
+    }
+
+    fn view(_page: Self) -> AnyView {
+        view! { <SignIn /> }.into_any()
+    }
+}
 
 /// The form; on a fresh installation it leads to the welcome.
 #[component]
-pub fn SignIn() -> impl IntoView {
+fn SignIn() -> impl IntoView {
     let is_first = Resource::new_blocking(|| (), |()| first_run());
     let action = ServerAction::<SignInAction>::new();
     let faults = Faults::of_action(action);

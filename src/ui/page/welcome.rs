@@ -12,11 +12,25 @@ use crate::{
 };
 use leptos::{form::ActionForm, prelude::*};
 use leptos_meta::Title;
-use leptos_router::components::Redirect;
+use leptos_router::{LazyRoute, components::Redirect, lazy_route};
+
+/// The page, loaded when it is visited.
+pub struct WelcomePage;
+
+#[lazy_route]
+impl LazyRoute for WelcomePage {
+    fn data() -> Self {
+        Self
+    }
+
+    fn view(_page: Self) -> AnyView {
+        view! { <Welcome /> }.into_any()
+    }
+}
 
 /// Makes the owner; once there is one, it leads to signing in.
 #[component]
-pub fn Welcome() -> impl IntoView {
+fn Welcome() -> impl IntoView {
     let is_first = Resource::new_blocking(|| (), |()| first_run());
     let action = ServerAction::<SignUp>::new();
     let faults = Faults::of_action(action);

@@ -25,7 +25,7 @@ use connect::ConnectDialog;
 use delete::DeleteDialog;
 use edit::EditDialog;
 use leptos::{either::EitherOf4, form::ActionForm, prelude::*};
-use leptos_router::hooks::use_query_map;
+use leptos_router::{LazyRoute, hooks::use_query_map, lazy_route};
 use row::AccountRow;
 
 /// The page without a dialog.
@@ -34,9 +34,23 @@ const HERE: &str = "/accounts";
 /// All accounts, from the server.
 type Loaded = Resource<Result<Vec<Account>, ApiError>>;
 
+/// The page, loaded when it is visited.
+pub struct AccountsPage;
+
+#[lazy_route]
+impl LazyRoute for AccountsPage {
+    fn data() -> Self {
+        Self
+    }
+
+    fn view(_page: Self) -> AnyView {
+        view! { <Accounts /> }.into_any()
+    }
+}
+
 /// The page.
 #[component]
-pub fn Accounts() -> impl IntoView {
+fn Accounts() -> impl IntoView {
     let live = Live::get();
     let accounts = Resource::new_blocking(move || live.accounts.get(), |_| list_accounts());
     view! {

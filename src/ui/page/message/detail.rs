@@ -14,11 +14,25 @@ use crate::{
     },
 };
 use leptos::{either::Either, form::ActionForm, prelude::*};
-use leptos_router::hooks::use_params_map;
+use leptos_router::{LazyRoute, hooks::use_params_map, lazy_route};
+
+/// The page, loaded when it is visited.
+pub struct MessageDetailPage;
+
+#[lazy_route]
+impl LazyRoute for MessageDetailPage {
+    fn data() -> Self {
+        Self
+    }
+
+    fn view(_page: Self) -> AnyView {
+        view! { <MessageDetail /> }.into_any()
+    }
+}
 
 /// The page.
 #[component]
-pub fn MessageDetail() -> impl IntoView {
+fn MessageDetail() -> impl IntoView {
     let live = Live::get();
     let params = use_params_map();
     let story = Resource::new_blocking(

@@ -24,7 +24,7 @@ use crate::{
 };
 use compose::ComposeDialog;
 use leptos::{either::EitherOf4, prelude::*};
-use leptos_router::{components::Form, hooks::use_query_map, location::Url, params::ParamsMap};
+use leptos_router::{LazyRoute, components::Form, hooks::use_query_map, lazy_route, location::Url, params::ParamsMap};
 
 /// The page without a dialog.
 const HERE: &str = "/messages";
@@ -62,9 +62,23 @@ impl Asked {
     }
 }
 
+/// The page, loaded when it is visited.
+pub struct MessagesPage;
+
+#[lazy_route]
+impl LazyRoute for MessagesPage {
+    fn data() -> Self {
+        Self
+    }
+
+    fn view(_page: Self) -> AnyView {
+        view! { <Messages /> }.into_any()
+    }
+}
+
 /// The page.
 #[component]
-pub fn Messages() -> impl IntoView {
+fn Messages() -> impl IntoView {
     let live = Live::get();
     let query = use_query_map();
     let asked = Memo::new(move |_| query.with(Asked::read));
