@@ -14,12 +14,13 @@ use crate::{
         field::Field,
         form::Faults,
         page_head::PageHead,
+        post::{Post, PostForm},
         submit::Submit,
         time::Time,
         toast::Toasts,
     },
 };
-use leptos::{either::Either, form::ActionForm, prelude::*};
+use leptos::{either::Either, prelude::*};
 use leptos_router::{LazyRoute, lazy_route};
 
 /// The page, loaded when it is visited.
@@ -51,36 +52,42 @@ fn Settings() -> impl IntoView {
 #[component]
 fn ApiKeys() -> impl IntoView {
     let toasts = Toasts::get();
-    let create = ServerAction::<CreateApiKey>::new();
-    let delete = ServerAction::<DeleteApiKey>::new();
-    let keys = Resource::new_blocking(move || (create.version().get(), delete.version().get()), |_| list_api_keys());
-    let faults = Faults::of_action(create);
-    Effect::new(move || match delete.value().get() {
-        Some(Ok(())) => toasts.good("The key is deleted and no longer works."),
-        Some(Err(error)) => toasts.error(&error),
-        None => {}
+    let (made, changes) = (RwSignal::new(None::<NewApiKey>), RwSignal::new(0_u32));
+    let changed = move || {
+        let _ = changes.try_update(|n| *n += 1);
+    };
+    let create = Post::to::<CreateApiKey>(move |key| {
+        let _ = made.try_set(Some(key));
+        changed();
     });
+    let delete = Post::to::<DeleteApiKey>(move |()| {
+        toasts.good("The key is deleted and no longer works.");
+        changed();
+    })
+    .or_toast();
+    let keys = Resource::new_blocking(move || changes.get(), |_| list_api_keys());
+    let faults = Faults::of_post(create);
     view! {
         <section class="card inner stack">
             <div>
                 <h2>"API keys"</h2>
                 <p class="soft">"A program signs in with a key: " <code>"Authorization: Bearer tern_…"</code></p>
             </div>
-            <ActionForm action=create>
+            <PostForm to=create>
                 <div class="inline-form">
                     <Field name="name" label="What it is for" placeholder="CRM import" faults />
                     <Submit pending=create.pending() busy="Creating…">
                         "Create key"
                     </Submit>
                 </div>
-            </ActionForm>
+            </PostForm>
             <noscript>
                 <p class="notice warn">
                     "A new key is shown once, which needs JavaScript. Without it, create keys by " <code>"POST /api/api-keys"</code>"."
                 </p>
             </noscript>
             <FormError error=faults.answer() />
-            {move || create.value().get().and_then(Result::ok).map(|made| view! { <MadeKey made /> })}
+            {move || made.get().map(|made| view! { <MadeKey made /> })}
             <Transition>
                 {move || Suspend::new(async move {
                     match keys.await {
@@ -119,7 +126,7 @@ fn MadeKey(made: NewApiKey) -> impl IntoView {
 }
 
 #[component]
-fn KeyTable(keys: Vec<ApiKey>, delete: ServerAction<DeleteApiKey>) -> impl IntoView {
+fn KeyTable(keys: Vec<ApiKey>, delete: Post<()>) -> impl IntoView {
     if keys.is_empty() {
         return view! { <p class="soft">"No keys yet."</p> }.into_any();
     }
@@ -142,12 +149,12 @@ fn KeyTable(keys: Vec<ApiKey>, delete: ServerAction<DeleteApiKey>) -> impl IntoV
                     }}
                 </td>
                 <td class="act">
-                    <ActionForm action=delete>
+                    <PostForm to=delete>
                         <input type="hidden" name="id" value=key.id.to_string() />
                         <button class="btn quiet" aria-label=format!("Delete the key {}", key.name)>
                             "Delete"
                         </button>
-                    </ActionForm>
+                    </PostForm>
                 </td>
             </tr>
         }
@@ -174,13 +181,13 @@ fn KeyTable(keys: Vec<ApiKey>, delete: ServerAction<DeleteApiKey>) -> impl IntoV
 #[component]
 fn Sessions() -> impl IntoView {
     let toasts = Toasts::get();
-    let revoke = ServerAction::<RevokeSession>::new();
-    let sessions = Resource::new_blocking(move || revoke.version().get(), |_| list_sessions());
-    Effect::new(move || match revoke.value().get() {
-        Some(Ok(())) => toasts.good("That browser is signed out."),
-        Some(Err(error)) => toasts.error(&error),
-        None => {}
-    });
+    let changes = RwSignal::new(0_u32);
+    let revoke = Post::to::<RevokeSession>(move |()| {
+        toasts.good("That browser is signed out.");
+        let _ = changes.try_update(|n| *n += 1);
+    })
+    .or_toast();
+    let sessions = Resource::new_blocking(move || changes.get(), |_| list_sessions());
     view! {
         <section class="card inner stack">
             <div>
@@ -200,14 +207,14 @@ fn Sessions() -> impl IntoView {
 }
 
 #[component]
-fn SessionTable(sessions: Vec<Session>, revoke: ServerAction<RevokeSession>) -> impl IntoView {
+fn SessionTable(sessions: Vec<Session>, revoke: Post<()>) -> impl IntoView {
     let row = move |session: Session| {
         let end = (!session.is_current).then(|| {
             view! {
-                <ActionForm action=revoke>
+                <PostForm to=revoke>
                     <input type="hidden" name="id" value=session.id.to_string() />
                     <button class="btn quiet">"Sign out"</button>
-                </ActionForm>
+                </PostForm>
             }
         });
         view! {

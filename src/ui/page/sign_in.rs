@@ -7,10 +7,11 @@ use crate::{
         field::Field,
         form::Faults,
         icon::{Draw, Icon},
+        post::{Post, PostForm},
         submit::Submit,
     },
 };
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::{LazyRoute, components::Redirect, hooks::use_query_map, lazy_route};
 
@@ -32,8 +33,8 @@ impl LazyRoute for SignInPage {
 #[component]
 fn SignIn() -> impl IntoView {
     let is_first = Resource::new_blocking(|| (), |()| first_run());
-    let action = ServerAction::<SignInAction>::new();
-    let faults = Faults::of_action(action);
+    let action = Post::to::<SignInAction>(|()| {});
+    let faults = Faults::of_post(action);
     let next = use_query_map().with_untracked(|query| query.get("next")).unwrap_or_default();
     view! {
         <Title text="Sign in" />
@@ -48,7 +49,7 @@ fn SignIn() -> impl IntoView {
                 "Tern"
             </div>
             <div class="card">
-                <ActionForm action>
+                <PostForm to=action>
                     <div class="stack">
                         <h1 id="title" tabindex="-1">
                             "Sign in"
@@ -74,7 +75,7 @@ fn SignIn() -> impl IntoView {
                             "Sign in"
                         </Submit>
                     </div>
-                </ActionForm>
+                </PostForm>
             </div>
         </main>
     }

@@ -7,10 +7,11 @@ use crate::{
         field::Field,
         form::Faults,
         icon::{Draw, Icon},
+        post::{Post, PostForm},
         submit::Submit,
     },
 };
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::{LazyRoute, components::Redirect, lazy_route};
 
@@ -32,8 +33,8 @@ impl LazyRoute for WelcomePage {
 #[component]
 fn Welcome() -> impl IntoView {
     let is_first = Resource::new_blocking(|| (), |()| first_run());
-    let action = ServerAction::<SignUp>::new();
-    let faults = Faults::of_action(action);
+    let action = Post::to::<SignUp>(|()| {});
+    let faults = Faults::of_post(action);
     let typed = move |field| faults.typed(field).unwrap_or_default();
     view! {
         <Title text="Welcome" />
@@ -48,7 +49,7 @@ fn Welcome() -> impl IntoView {
                 "Tern"
             </div>
             <div class="card">
-                <ActionForm action>
+                <PostForm to=action>
                     <div class="stack">
                         <div>
                             <h1 id="title" tabindex="-1">
@@ -90,7 +91,7 @@ fn Welcome() -> impl IntoView {
                             "Create owner"
                         </Submit>
                     </div>
-                </ActionForm>
+                </PostForm>
             </div>
         </main>
     }

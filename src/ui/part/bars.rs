@@ -3,6 +3,7 @@
 use super::{
     icon::{Draw, Icon},
     live::{Line, Live},
+    post::{Post, PostForm},
     submit::Submit,
     toast::Toasts,
 };
@@ -10,7 +11,7 @@ use crate::{
     api::{demo::RemoveDemo, installation::installation},
     domain::installation::Installation,
 };
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 
 /// The connection, the key, the sandbox and the demo data, as far as there is something to say.
 #[component]
@@ -74,26 +75,22 @@ fn StateBars(state: Installation) -> impl IntoView {
 #[component]
 fn DemoBar() -> impl IntoView {
     let (live, toasts) = (Live::get(), Toasts::get());
-    let remove = ServerAction::<RemoveDemo>::new();
-    Effect::new(move || match remove.value().get() {
-        Some(Ok(())) => {
-            live.resync();
-            toasts.good("Demo data removed.");
-        }
-        Some(Err(error)) => toasts.error(&error),
-        None => {}
-    });
+    let remove = Post::to::<RemoveDemo>(move |()| {
+        live.resync();
+        toasts.good("Demo data removed.");
+    })
+    .or_toast();
     view! {
         <div class="bar-note">
             <span>
                 <b>"You are looking at demo data. "</b>
                 "Nothing of it leaves this server."
             </span>
-            <ActionForm action=remove>
+            <PostForm to=remove>
                 <Submit pending=remove.pending() busy="Removing…" class="small">
                     "Remove demo data"
                 </Submit>
-            </ActionForm>
+            </PostForm>
         </div>
     }
 }

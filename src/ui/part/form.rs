@@ -1,7 +1,9 @@
 //! What every form needs: its faults, and the text in it.
 
+use super::post::Post;
 use crate::{api::error::ApiError, domain::field_error::FieldErrors};
 use leptos::prelude::*;
+use serde::de::DeserializeOwned;
 use wasm_bindgen::JsCast;
 use web_sys::{FormData, HtmlElement, HtmlFormElement, SubmitEvent};
 
@@ -15,15 +17,9 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// Listens to the answers of an action.
-    pub fn of_action<S>(action: ServerAction<S>) -> Self
-    where
-        S: ServerFnOf + Clone + Send + Sync + 'static,
-        S::Output: Clone + Send + Sync + 'static,
-    {
-        let value = action.value();
-        let answer = Signal::derive(move || value.get().and_then(Result::err));
-        Self { local: RwSignal::new(None), answer }
+    /// Those that a post comes back with.
+    pub fn of_post<T: DeserializeOwned>(post: Post<T>) -> Self {
+        Self { local: RwSignal::new(None), answer: post.failure() }
     }
 
     /// The message for a field.
@@ -65,10 +61,6 @@ impl Faults {
         });
     }
 }
-
-/// A server function whose failures are ours.
-pub trait ServerFnOf: leptos::server_fn::ServerFn<Error = ApiError> {}
-impl<S: leptos::server_fn::ServerFn<Error = ApiError>> ServerFnOf for S {}
 
 /// "is required" becomes "Is required."
 fn sentence(message: &str) -> String {

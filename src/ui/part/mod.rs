@@ -11,6 +11,7 @@ pub mod icon;
 pub mod live;
 pub mod modal;
 pub mod page_head;
+pub mod post;
 pub mod shell;
 pub mod skeleton;
 pub mod submit;

@@ -5,13 +5,14 @@ use super::{
     error_box::ErrorBox,
     icon::{Draw, Icon},
     live::Live,
+    post::{Post, PostForm},
     theme::ThemeSwitch,
 };
 use crate::{
     api::session::{SignOut, me},
     domain::user::Me,
 };
-use leptos::{either::EitherOf3, form::ActionForm, prelude::*};
+use leptos::{either::EitherOf3, prelude::*};
 use leptos_router::{
     components::{A, Outlet, Redirect},
     hooks::use_location,
@@ -65,7 +66,7 @@ const PAGES: [(&str, &str, Icon); 3] = [
 #[component]
 fn Frame(me: Me) -> impl IntoView {
     Live::provide();
-    let leave = ServerAction::<SignOut>::new();
+    let leave = Post::to::<SignOut>(|()| {}).or_toast();
     let organization = me.organization.map_or_else(String::new, |organization| organization.name);
     view! {
         <a class="skip" href="#main">
@@ -96,11 +97,11 @@ fn Frame(me: Me) -> impl IntoView {
                     </div>
                     <div class="row">
                         <ThemeSwitch />
-                        <ActionForm action=leave>
+                        <PostForm to=leave>
                             <button class="btn quiet icon-only" aria-label="Sign out" title="Sign out">
                                 <Draw icon=Icon::Leave />
                             </button>
-                        </ActionForm>
+                        </PostForm>
                     </div>
                 </div>
             </header>

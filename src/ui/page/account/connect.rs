@@ -2,9 +2,8 @@
 
 use super::{HERE, limit::LimitFields};
 use crate::{
-    api::account::ConnectAccount,
     domain::{
-        account::{ConnectForm, DailyLimit},
+        account::{Account, ConnectForm, DailyLimit},
         channel::{Channel, FieldKind, Provider},
         secret::Secret,
     },
@@ -15,16 +14,17 @@ use crate::{
         hydrated::Hydrated,
         icon::{Draw, Icon},
         modal::Modal,
+        post::{Post, PostForm},
         submit::Submit,
     },
 };
-use leptos::{form::ActionForm, html, prelude::*};
+use leptos::{html, prelude::*};
 use web_sys::HtmlFormElement;
 
 /// The dialog.
 #[component]
-pub fn ConnectDialog(action: ServerAction<ConnectAccount>) -> impl IntoView {
-    let faults = Faults::of_action(action);
+pub fn ConnectDialog(action: Post<Account>) -> impl IntoView {
+    let faults = Faults::of_post(action);
     let typed = move |field| faults.typed(field).unwrap_or_default();
     let hydrated = Hydrated::get();
     let (form, is_complete) = (NodeRef::<html::Form>::new(), RwSignal::new(false));
@@ -39,8 +39,8 @@ pub fn ConnectDialog(action: ServerAction<ConnectAccount>) -> impl IntoView {
     let provider = Provider::from_name(&typed("provider")).unwrap_or(Provider::Twilio);
     view! {
         <Modal title="Add Messaging Account" back=HERE opener="add-account">
-            <ActionForm
-                action
+            <PostForm
+                to=action
                 node_ref=form
                 on:input=move |event| {
                     if let Some(form) = form_of(&event) {
@@ -107,7 +107,7 @@ pub fn ConnectDialog(action: ServerAction<ConnectAccount>) -> impl IntoView {
                         "Connect Account"
                     </Submit>
                 </div>
-            </ActionForm>
+            </PostForm>
         </Modal>
     }
 }

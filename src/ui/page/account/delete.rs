@@ -2,18 +2,24 @@
 
 use super::HERE;
 use crate::{
-    api::account::{DeleteAccount, load_account},
+    api::account::load_account,
     domain::id::AccountId,
-    ui::part::{error_box::FormError, form::Faults, modal::Modal, submit::Submit},
+    ui::part::{
+        error_box::FormError,
+        form::Faults,
+        modal::Modal,
+        post::{Post, PostForm},
+        submit::Submit,
+    },
 };
-use leptos::{either::Either, form::ActionForm, prelude::*};
+use leptos::{either::Either, prelude::*};
 
 /// Names the account and says what stays.
 #[component]
-pub fn DeleteDialog(id: AccountId, action: ServerAction<DeleteAccount>) -> impl IntoView {
+pub fn DeleteDialog(id: AccountId, action: Post<()>) -> impl IntoView {
     let opener = format!("delete-{id}");
     let account = Resource::new_blocking(move || id.clone(), load_account);
-    let faults = Faults::of_action(action);
+    let faults = Faults::of_post(action);
     view! {
         <Modal title="Delete account?" back=HERE opener>
             <Suspense fallback=|| {
@@ -25,7 +31,7 @@ pub fn DeleteDialog(id: AccountId, action: ServerAction<DeleteAccount>) -> impl 
                         Ok(account) => {
                             Either::Left(
                                 view! {
-                                    <ActionForm action>
+                                    <PostForm to=action>
                                         <input type="hidden" name="id" value=account.id.to_string() />
                                         <p>
                                             <b>{account.display_name}</b>
@@ -42,7 +48,7 @@ pub fn DeleteDialog(id: AccountId, action: ServerAction<DeleteAccount>) -> impl 
                                                 "Delete account"
                                             </Submit>
                                         </div>
-                                    </ActionForm>
+                                    </PostForm>
                                 },
                             )
                         }

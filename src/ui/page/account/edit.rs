@@ -2,19 +2,22 @@
 
 use super::{HERE, connect::Credentials, limit::LimitFields};
 use crate::{
-    api::account::{ReplaceCredentials, UpdateAccount, load_account},
+    api::account::load_account,
     domain::{account::Account, id::AccountId},
-    ui::part::{error_box::FormError, field::Field, form::Faults, modal::Modal, submit::Submit},
+    ui::part::{
+        error_box::FormError,
+        field::Field,
+        form::Faults,
+        modal::Modal,
+        post::{Post, PostForm},
+        submit::Submit,
+    },
 };
-use leptos::{either::Either, form::ActionForm, prelude::*};
+use leptos::{either::Either, prelude::*};
 
 /// The dialog. The account is loaded once: what arrives meanwhile must not overwrite what is being typed.
 #[component]
-pub fn EditDialog(
-    id: AccountId,
-    update: ServerAction<UpdateAccount>,
-    replace: ServerAction<ReplaceCredentials>,
-) -> impl IntoView {
+pub fn EditDialog(id: AccountId, update: Post<Account>, replace: Post<Account>) -> impl IntoView {
     let opener = format!("edit-{id}");
     let account = Resource::new_blocking(move || id.clone(), load_account);
     view! {
@@ -34,17 +37,13 @@ pub fn EditDialog(
 }
 
 #[component]
-fn Forms(
-    account: Account,
-    update: ServerAction<UpdateAccount>,
-    replace: ServerAction<ReplaceCredentials>,
-) -> impl IntoView {
-    let (faults, secret_faults) = (Faults::of_action(update), Faults::of_action(replace));
+fn Forms(account: Account, update: Post<Account>, replace: Post<Account>) -> impl IntoView {
+    let (faults, secret_faults) = (Faults::of_post(update), Faults::of_post(replace));
     let (id, secret_id) = (account.id.to_string(), account.id.to_string());
     let provider = account.provider;
     let has_failed = secret_faults.answer().with_untracked(Option::is_some);
     view! {
-        <ActionForm action=update>
+        <PostForm to=update>
             <input type="hidden" name="id" value=id />
             <Field
                 name="display_name"
@@ -66,14 +65,14 @@ fn Forms(
                     "Save"
                 </Submit>
             </div>
-        </ActionForm>
+        </PostForm>
         {(!provider.fields().is_empty())
             .then(|| {
                 view! {
                     <hr />
                     <details open=has_failed>
                         <summary>"Replace credentials"</summary>
-                        <ActionForm action=replace>
+                        <PostForm to=replace>
                             <input type="hidden" name="id" value=secret_id.clone() />
                             <Credentials provider faults=secret_faults />
                             <FormError error=secret_faults.answer() />
@@ -82,7 +81,7 @@ fn Forms(
                                     "Test and replace"
                                 </Submit>
                             </div>
-                        </ActionForm>
+                        </PostForm>
                     </details>
                 }
             })}

@@ -17,14 +17,21 @@ use crate::{
         id::AccountId,
     },
     ui::part::{
-        empty_state::EmptyState, error_box::ErrorBox, icon::Icon, live::Live, page_head::PageHead,
-        skeleton::TableSkeleton, submit::Submit, toast::Toasts,
+        empty_state::EmptyState,
+        error_box::ErrorBox,
+        icon::Icon,
+        live::Live,
+        page_head::PageHead,
+        post::{Post, PostForm},
+        skeleton::TableSkeleton,
+        submit::Submit,
+        toast::Toasts,
     },
 };
 use connect::ConnectDialog;
 use delete::DeleteDialog;
 use edit::EditDialog;
-use leptos::{either::EitherOf4, form::ActionForm, prelude::*};
+use leptos::{either::EitherOf4, prelude::*};
 use leptos_router::{LazyRoute, hooks::use_query_map, lazy_route};
 use row::AccountRow;
 
@@ -94,13 +101,8 @@ fn AccountList(accounts: Loaded) -> impl IntoView {
 
 #[component]
 fn NoAccounts() -> impl IntoView {
-    let (live, toasts) = (Live::get(), Toasts::get());
-    let load = ServerAction::<LoadDemo>::new();
-    Effect::new(move || match load.value().get() {
-        Some(Ok(())) => live.resync(),
-        Some(Err(error)) => toasts.error(&error),
-        None => {}
-    });
+    let live = Live::get();
+    let load = Post::to::<LoadDemo>(move |()| live.resync()).or_toast();
     view! {
         <EmptyState
             icon=Icon::Phone
@@ -110,11 +112,11 @@ fn NoAccounts() -> impl IntoView {
             <a class="btn primary" href="/accounts?add=1" data-noscroll="">
                 "Add your first account"
             </a>
-            <ActionForm action=load>
+            <PostForm to=load>
                 <Submit pending=load.pending() busy="Loading…" class="">
                     "Explore with demo data"
                 </Submit>
-            </ActionForm>
+            </PostForm>
         </EmptyState>
     }
 }
@@ -182,7 +184,7 @@ fn Totals(list: Signal<Vec<Account>>) -> impl IntoView {
     }
 }
 
-/// Which dialog is open. The actions live here, because a dialog is gone by the time that its answer is told.
+/// Which dialog is open. The posts live here, because a dialog is gone by the time that its answer is told.
 #[component]
 fn Dialogs() -> impl IntoView {
     let query = use_query_map();
@@ -192,35 +194,17 @@ fn Dialogs() -> impl IntoView {
     let is_adding = Memo::new(move |_| query.with(|query| query.get("add").is_some()));
     let (edited, deleted) = (id_of("edit"), id_of("delete"));
 
-    let connect = ServerAction::<ConnectAccount>::new();
-    let update = ServerAction::<UpdateAccount>::new();
-    let replace = ServerAction::<ReplaceCredentials>::new();
-    let delete = ServerAction::<DeleteAccount>::new();
     let (live, toasts) = (Live::get(), Toasts::get());
     let tell = move |text: String| {
         let _ = live.accounts.try_update(|n| *n += 1);
         toasts.good(text);
     };
-    Effect::new(move || {
-        if let Some(Ok(account)) = connect.value().get() {
-            tell(format!("{} is connected.", account.display_name));
-        }
+    let connect = Post::to::<ConnectAccount>(move |account| tell(format!("{} is connected.", account.display_name)));
+    let update = Post::to::<UpdateAccount>(move |account| tell(format!("{} is saved.", account.display_name)));
+    let replace = Post::to::<ReplaceCredentials>(move |account| {
+        tell(format!("{} has new credentials, and they work.", account.display_name));
     });
-    Effect::new(move || {
-        if let Some(Ok(account)) = update.value().get() {
-            tell(format!("{} is saved.", account.display_name));
-        }
-    });
-    Effect::new(move || {
-        if let Some(Ok(account)) = replace.value().get() {
-            tell(format!("{} has new credentials, and they work.", account.display_name));
-        }
-    });
-    Effect::new(move || {
-        if let Some(Ok(())) = delete.value().get() {
-            tell("The account is deleted.".to_owned());
-        }
-    });
+    let delete = Post::to::<DeleteAccount>(move |()| tell("The account is deleted.".to_owned()));
     // A dialog that is opened again does not show the failure of before.
     Effect::new(move |before: Option<bool>| {
         let is_open = is_adding.get() || edited.get().is_some() || deleted.get().is_some();

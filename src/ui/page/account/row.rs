@@ -7,12 +7,13 @@ use crate::{
         badge::{ChannelBadge, ChannelTile},
         icon::{Draw, Icon},
         live::Live,
+        post::{Post, PostForm},
         submit::Submit,
         toast::Toasts,
         usage_bar::UsageBar,
     },
 };
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 
 /// A row that lives as long as its account: numbers move in place, so that no focus is lost.
 #[component]
@@ -107,21 +108,15 @@ fn AccountState(account: Memo<Account>, is_active: RwSignal<Option<bool>>) -> im
 #[component]
 fn Toggle(account: Memo<Account>, is_active: RwSignal<Option<bool>>) -> impl IntoView {
     let (live, toasts) = (Live::get(), Toasts::get());
-    let action = ServerAction::<SetAccountActive>::new();
     let shown = move || is_active.get().unwrap_or_else(|| account.with(|account| account.is_active));
-    Effect::new(move || {
-        if let Some(input) = action.input().get() {
-            let _ = is_active.try_set(Some(input.is_active));
-        }
+    let action = Post::to::<SetAccountActive>(move |_| {
+        let _ = live.accounts.try_update(|n| *n += 1);
+    })
+    .or_else(move |error| {
+        let _ = is_active.try_set(None);
+        toasts.error(&error);
     });
-    Effect::new(move || match action.value().get() {
-        Some(Ok(_)) => drop(live.accounts.try_update(|n| *n += 1)),
-        Some(Err(error)) => {
-            let _ = is_active.try_set(None);
-            toasts.error(&error);
-        }
-        None => {}
-    });
+    let at_once = move |_| is_active.set(Some(!shown()));
     // The list has caught up.
     Effect::new(move || {
         let stored = account.with(|account| account.is_active);
@@ -130,7 +125,7 @@ fn Toggle(account: Memo<Account>, is_active: RwSignal<Option<bool>>) -> impl Int
         }
     });
     view! {
-        <ActionForm action>
+        <PostForm to=action on:submit=at_once>
             <input type="hidden" name="id" value=account.with_untracked(|account| account.id.to_string()) />
             <input type="hidden" name="is_active" prop:value=move || (!shown()).to_string() value=move || (!shown()).to_string() />
             <button
@@ -143,7 +138,7 @@ fn Toggle(account: Memo<Account>, is_active: RwSignal<Option<bool>>) -> impl Int
             >
                 {move || if shown() { "Disable" } else { "Enable" }}
             </button>
-        </ActionForm>
+        </PostForm>
     }
 }
 
@@ -151,28 +146,22 @@ fn Toggle(account: Memo<Account>, is_active: RwSignal<Option<bool>>) -> impl Int
 #[component]
 fn Test(account: Memo<Account>) -> impl IntoView {
     let (live, toasts) = (Live::get(), Toasts::get());
-    let action = ServerAction::<TestAccount>::new();
-    Effect::new(move || {
-        let Some(outcome) = action.value().get() else { return };
-        let name = account.with_untracked(|account| account.display_name.clone());
-        match outcome {
-            Ok(outcome) => {
-                match outcome.error {
-                    None => toasts.good(format!("{name} is connected.")),
-                    Some(error) => toasts.bad(format!("{name}: {error}")),
-                }
-                let _ = live.accounts.try_update(|n| *n += 1);
-            }
-            Err(error) => toasts.error(&error),
+    let action = Post::to::<TestAccount>(move |outcome| {
+        let name = account.try_with_untracked(|account| account.display_name.clone()).unwrap_or_default();
+        match outcome.error {
+            None => toasts.good(format!("{name} is connected.")),
+            Some(error) => toasts.bad(format!("{name}: {error}")),
         }
-    });
+        let _ = live.accounts.try_update(|n| *n += 1);
+    })
+    .or_toast();
     view! {
-        <ActionForm action>
+        <PostForm to=action>
             <input type="hidden" name="id" value=account.with_untracked(|account| account.id.to_string()) />
             <Submit pending=action.pending() busy="Testing…" class="quiet">
                 "Test"
                 <span class="unseen">" " {move || account.with(|account| account.display_name.clone())}</span>
             </Submit>
-        </ActionForm>
+        </PostForm>
     }
 }

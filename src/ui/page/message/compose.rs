@@ -15,17 +15,18 @@ use crate::{
         hydrated::Hydrated,
         icon::{Draw, Icon},
         modal::Modal,
+        post::{Post, PostForm},
         submit::Submit,
     },
 };
-use leptos::{form::ActionForm, html, prelude::*};
+use leptos::{html, prelude::*};
 use web_sys::HtmlFormElement;
 
 /// The dialog; on success the visitor is on the page of the message.
 #[component]
 pub fn ComposeDialog(accounts: Accounts) -> impl IntoView {
-    let action = ServerAction::<SendMessage>::new();
-    let faults = Faults::of_action(action);
+    let action = Post::to::<SendMessage>(|_| {});
+    let faults = Faults::of_post(action);
     let typed = move |field| faults.typed(field).unwrap_or_default();
     let hydrated = Hydrated::get();
     let channel = RwSignal::new(Channel::from_name(&typed("channel")).unwrap_or(Channel::Whatsapp));
@@ -49,8 +50,8 @@ pub fn ComposeDialog(accounts: Accounts) -> impl IntoView {
     let blocked = Signal::derive(move || hydrated.get() && !is_complete.get());
     view! {
         <Modal title="Send a message" back=HERE opener="send-message">
-            <ActionForm
-                action
+            <PostForm
+                to=action
                 node_ref=form
                 on:input=move |event| {
                     if let Some(form) = form_of(&event) {
@@ -109,7 +110,7 @@ pub fn ComposeDialog(accounts: Accounts) -> impl IntoView {
                         "Send message"
                     </Submit>
                 </div>
-            </ActionForm>
+            </PostForm>
         </Modal>
     }
 }

@@ -8,12 +8,12 @@ use crate::{
         error_box::ErrorBox,
         live::Live,
         page_head::PageHead,
+        post::{Post, PostForm},
         submit::Submit,
         time::Time,
-        toast::Toasts,
     },
 };
-use leptos::{either::Either, form::ActionForm, prelude::*};
+use leptos::{either::Either, prelude::*};
 use leptos_router::{LazyRoute, hooks::use_params_map, lazy_route};
 
 /// The page, loaded when it is visited.
@@ -104,43 +104,38 @@ fn Trouble(message: Message) -> impl IntoView {
 /// What a person can do about it.
 #[component]
 fn Actions(message: Message) -> impl IntoView {
-    let (live, toasts) = (Live::get(), Toasts::get());
-    let cancel = ServerAction::<CancelMessage>::new();
-    let retry = ServerAction::<RetryMessage>::new();
-    let resolve = ServerAction::<ResolveMessage>::new();
-    let tell = move |answer: Option<Result<Message, _>>| match answer {
-        Some(Ok(_)) => drop(live.messages.try_update(|n| *n += 1)),
-        Some(Err(error)) => toasts.error(&error),
-        None => {}
+    let live = Live::get();
+    let again = move |_: Message| {
+        let _ = live.messages.try_update(|n| *n += 1);
     };
-    Effect::new(move || tell(cancel.value().get()));
-    Effect::new(move || tell(retry.value().get()));
-    Effect::new(move || tell(resolve.value().get()));
+    let cancel = Post::to::<CancelMessage>(again).or_toast();
+    let retry = Post::to::<RetryMessage>(again).or_toast();
+    let resolve = Post::to::<ResolveMessage>(again).or_toast();
     let id = message.id.to_string();
     match message.status {
         Status::Queued => view! {
-            <ActionForm action=cancel>
+            <PostForm to=cancel>
                 <input type="hidden" name="id" value=id />
                 <Submit pending=cancel.pending() busy="Canceling…" class="">
                     "Cancel message"
                 </Submit>
-            </ActionForm>
+            </PostForm>
         }
         .into_any(),
         Status::Failed | Status::Undelivered => view! {
-            <ActionForm action=retry>
+            <PostForm to=retry>
                 <input type="hidden" name="id" value=id />
                 <Submit pending=retry.pending() busy="Queuing…" class="">
                     "Send again"
                 </Submit>
-            </ActionForm>
+            </PostForm>
         }
         .into_any(),
         Status::Unknown => view! {
             <div class="notice warn">
                 "Nobody knows whether this message went out. Look into the provider's log, then decide."
             </div>
-            <ActionForm action=resolve>
+            <PostForm to=resolve>
                 <input type="hidden" name="id" value=id />
                 <div class="row">
                     <button class="btn" name="was_sent" value="true" disabled=resolve.pending()>
@@ -150,7 +145,7 @@ fn Actions(message: Message) -> impl IntoView {
                         "It was not: send it"
                     </button>
                 </div>
-            </ActionForm>
+            </PostForm>
         }
         .into_any(),
         _ => ().into_any(),
