@@ -17,6 +17,20 @@ pub mod ui;
 #[cfg(feature = "hydrate")]
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {
+    use leptos::{mount::hydrate_from_async, prelude::*, view};
+    use ui::{app::App, part::hydrated::Hydrated};
     console_error_panic_hook::set_once();
-    leptos::mount::hydrate_lazy(ui::app::App);
+    // Leptos' own `hydrate_lazy` does not tell when it is done.
+    wasm_bindgen_futures::spawn_local(async {
+        let hydrated = Hydrated::default();
+        let known = hydrated.clone();
+        let app = move || {
+            provide_context(known);
+            view! { <App /> }
+        };
+        if let Some(body) = document().body() {
+            hydrate_from_async(body, app).await.forget();
+            hydrated.set();
+        }
+    });
 }

@@ -10,7 +10,6 @@ use super::{
         welcome::WelcomePage,
     },
     part::{
-        hydrated::Hydrated,
         shell::Shell,
         toast::{ToastRegions, Toasts},
     },
@@ -52,7 +51,6 @@ pub fn shell(options: LeptosOptions, theme: &'static str) -> impl IntoView {
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
-    Hydrated::provide();
     Toasts::provide();
     view! {
         <Title formatter=|title| format!("{title} · Tern") />

@@ -22,7 +22,7 @@ use std::{
 };
 
 /// Most that a first visit may load: wasm, js and css together, brotli, in bytes.
-const BUDGET: usize = 400 * 1024;
+const BUDGET: usize = 300 * 1024;
 
 /// Builds the site into `out/site` and writes `out/hash.txt`. `small`: optimised, compressed and held to the budget.
 pub fn build(toolchain: Toolchain, small: bool, out: &Path) -> Result<()> {

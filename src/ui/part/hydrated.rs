@@ -2,22 +2,25 @@
 
 use leptos::prelude::*;
 
-/// False on the server and in the first drawing, true from then on.
-#[derive(Debug, Clone, Copy)]
-pub struct Hydrated(RwSignal<bool>);
+/// False on the server and in the first drawing, which must be the same; true once the whole page, with its lazy parts, is
+/// taken over.
+#[derive(Debug, Clone)]
+pub struct Hydrated(ArcRwSignal<bool>);
+
+impl Default for Hydrated {
+    fn default() -> Self {
+        Self(ArcRwSignal::new(false))
+    }
+}
 
 impl Hydrated {
-    /// For the whole application.
-    pub fn provide() {
-        let signal = RwSignal::new(false);
-        provide_context(Self(signal));
-        Effect::new(move || {
-            signal.set(true);
-            // Tests and styles can tell a page that answers from one that is only drawn.
-            if let Some(body) = document().body() {
-                let _ = body.set_attribute("data-hydrated", "");
-            }
-        });
+    /// The whole page is taken over.
+    pub fn set(&self) {
+        self.0.set(true);
+        // Tests and styles can tell a page that answers from one that is only drawn.
+        if let Some(body) = document().body() {
+            let _ = body.set_attribute("data-hydrated", "");
+        }
     }
 
     /// The one of the application.
