@@ -1,0 +1,1 @@
+//! The one-way rule and the house rules, read off the sources.
