@@ -25,6 +25,7 @@ use tern::{
     domain::{
         account::{Account, ConnectionStatus},
         channel::{Channel, Provider},
+        email::Email,
         id::{AccountId, MessageId, OrganizationId},
         message::{Direction, Message, Status},
         time::Timestamp,
@@ -132,7 +133,7 @@ pub async fn organization(db: &Db) -> OrganizationId {
 
 /// Somebody joins an organization.
 pub async fn user(db: &Db, organization: &OrganizationId) -> User {
-    let email = format!("{}@example.com", new_id(NOW).to_lowercase()).parse().expect("an address");
+    let email = Email::parse(&format!("{}@example.com", new_id(NOW).to_lowercase())).expect("an address");
     let user = User { id: id(), email, role: Role::Member };
     let stored = db.write(async |conn| store::user::insert(conn, &user, Some(organization), "hash", NOW).await).await;
     assert!(stored.expect("stored"), "the address is free");
