@@ -175,7 +175,7 @@ async fn many_claimers_at_once_never_pass_the_daily_limit() {
         // Those who lost a race come back, as the worker does; then the limit is used up, and not one more goes.
         let mut all = taken;
         for round in 0..10 {
-            all += claim_within_limit(&db, &account, 25, 4, &format!("last-{round}")).await.expect("claimed");
+            all += claim_within_limit(&db, &account.id, 25, 4, &format!("last-{round}")).await.expect("claimed");
         }
         let mut conn = db.read().await.expect("a connection");
         assert_eq!((all, store::usage::find(&mut conn, &account.id, TODAY).await.expect("found")), (25, 25));
