@@ -26,9 +26,9 @@ const FIND: &str = select!("where m.id = $1 and m.organization_id = $2");
 /// Every filter but the cursor is optional; the page goes down the index from the cursor, so a page costs the same at
 /// both ends of history. Text and pattern are both lowered by the engine: SQLite lowers ASCII only.
 const LIST: &str = select!(
-    "where m.organization_id = $1 and m.id < $2 and ($3 is null or m.status = $3) and ($4 is null or m.channel = $4) \
-     and ($5 is null or m.account_id = $5) and ($6 is null or m.lead_id = $6) \
-     and ($7 is null or lower(m.body) like lower($7) escape '!' or lower(m.recipient) like lower($7) escape '!') \
+    "where m.organization_id = $1 and m.id < $2 and (cast($3 as text) is null or m.status = $3) and (cast($4 as text) is null or m.channel = $4) \
+     and (cast($5 as text) is null or m.account_id = $5) and (cast($6 as text) is null or m.lead_id = $6) \
+     and (cast($7 as text) is null or lower(m.body) like lower($7) escape '!' or lower(m.recipient) like lower($7) escape '!') \
      order by m.id desc limit $8"
 );
 /// Sorts after every id.
