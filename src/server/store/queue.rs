@@ -59,7 +59,8 @@ const CANCEL: &str = "update message set status = 'canceled', waiting_reason = n
      waiting_detail = null, updated_at = $2 where id = $1 and status = 'queued' returning id";
 const CANCEL_ALL: &str = "update message set status = 'canceled', waiting_reason = null, waiting_since = null, waiting_until = null, \
      waiting_detail = null, updated_at = $2 where account_id = $1 and status = 'queued' returning id";
-const LOST: &str = "select id from message where status = 'sending' and lease_until <= $1 order by lease_until, id limit $2";
+const LOST: &str =
+    "select id from message where status = 'sending' and lease_until <= $1 order by lease_until, id limit $2";
 const DUE_POLLS: &str = select!("where m.poll_at <= $1 order by m.poll_at, m.id limit $2");
 const SET_POLL: &str = "update message set poll_at = $2 where id = $1";
 const NEXT_DUE: &str = "select min(at) from (\
