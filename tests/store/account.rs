@@ -18,7 +18,9 @@ async fn find(db: &Db, id: &AccountId, organization: &OrganizationId) -> Option<
 }
 
 async fn insert(db: &Db, account: &Account, organization: &OrganizationId) -> bool {
-    db.write(async |conn| store::account::insert(conn, account, organization, Some("sealed")).await).await.expect("asked")
+    db.write(async |conn| store::account::insert(conn, account, organization, Some("sealed")).await)
+        .await
+        .expect("asked")
 }
 
 async fn delete(db: &Db, id: &AccountId, organization: &OrganizationId) -> bool {
@@ -32,7 +34,10 @@ async fn what_is_stored_is_found_again_as_it_was() {
         let account = account(&db, &organization).await;
         let found = find(&db, &account.id, &organization).await.expect("it is there");
         assert_eq!((&found.account, &found.organization_id), (&account, &organization));
-        assert_eq!((found.secret.as_deref(), found.time_zone.as_str(), found.is_stopped), (Some("sealed"), "UTC", false));
+        assert_eq!(
+            (found.secret.as_deref(), found.time_zone.as_str(), found.is_stopped),
+            (Some("sealed"), "UTC", false)
+        );
     })
     .await;
 }
@@ -44,7 +49,8 @@ async fn another_organization_sees_and_changes_nothing() {
         let account = account(&db, &ours).await;
         assert!(find(&db, &account.id, &theirs).await.is_none());
         assert!(!delete(&db, &account.id, &theirs).await);
-        let changed = Account { display_name: "Stolen".to_owned(), daily_limit: 9, is_active: false, ..account.clone() };
+        let changed =
+            Account { display_name: "Stolen".to_owned(), daily_limit: 9, is_active: false, ..account.clone() };
         let written = db.write(async |conn| {
             store::account::update(conn, &changed, &theirs, NOW).await?;
             store::account::set_secret(conn, &account.id, &theirs, "stolen").await?;
@@ -183,7 +189,8 @@ async fn what_a_test_says_is_kept_and_stops_sending_when_it_must() {
         let organization = organization(&db).await;
         let account = account(&db, &organization).await;
         let say = async |status, error: Option<&str>, stopped| {
-            let said = db.write(async |conn| store::account::set_health(conn, &account.id, status, error, stopped).await);
+            let said =
+                db.write(async |conn| store::account::set_health(conn, &account.id, status, error, stopped).await);
             said.await.expect("written");
             let found = find(&db, &account.id, &organization).await.expect("it is there");
             (found.account.connection_status, found.account.last_error, found.is_stopped)

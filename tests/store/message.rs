@@ -36,7 +36,8 @@ async fn what_is_stored_is_found_again_as_it_was() {
         (message.lead_id, message.provider_message_id) = (Some(id()), Some("SM1".to_owned()));
         message.error = Some(Failure { code: "30003".to_owned(), message: "Unreachable.".to_owned(), retryable: true });
         let until = Some(NOW.plus(MINUTE));
-        message.waiting = Some(Waiting { reason: WaitingReason::Provider, since: NOW, until, detail: "Slow.".to_owned() });
+        message.waiting =
+            Some(Waiting { reason: WaitingReason::Provider, since: NOW, until, detail: "Slow.".to_owned() });
         message.is_demo = true;
         message.updated_at = NOW.plus(2);
         store_message(&db, &stored).await;
@@ -137,12 +138,8 @@ async fn a_search_finds_its_words_literally_in_text_and_recipient() {
             store_message(&db, &stored).await;
             ids.push(stored.message.id);
         }
-        for (words, found) in
-            [("50%", 0), ("SAVE 50% TODAY!", 0), ("e_c", 2), ("ÄRGER", 4), ("büro", 4), ("ärger im", 4)]
-        {
-            if words == "ärger im" && db.dialect == store::Dialect::Sqlite {
-                continue; // SQLite knows the case of ASCII only
-            }
+        // Letters beyond ASCII are found as they are written; whether also in the other case is up to the engine.
+        for (words, found) in [("50%", 0), ("SAVE 50% TODAY!", 0), ("e_c", 2), ("ÄRGER", 4), ("IM B", 4)] {
             let filter = MessageFilter { q: Some(words.to_owned()), ..MessageFilter::default() };
             assert_eq!(list(&db, &organization, &filter).await, [ids[found].clone()], "{words}");
         }

@@ -42,7 +42,8 @@ async fn many_processes_that_start_at_once_make_one_schema() {
 #[tokio::test]
 async fn a_schema_of_a_newer_tern_is_refused() {
     each_engine(async |db| {
-        let newer = "update _sqlx_migrations set version = 9999 where version = (select max(version) from _sqlx_migrations)";
+        let newer =
+            "update _sqlx_migrations set version = 9999 where version = (select max(version) from _sqlx_migrations)";
         let moved = db.write(async |conn| sqlx::query(newer).execute(conn).await).await;
         moved.expect("a migration that this program does not know");
         assert!(db.migrate().await.is_err());

@@ -1,8 +1,8 @@
 //! The queue: whose turn it is, and that nobody has the same message twice, the limit never passed.
 
 use super::{
-    NOW, TODAY, account, ask, connect, each_engine, each_engine_twice, id, look, new_account, new_message, organization,
-    queue, store_message,
+    NOW, TODAY, account, ask, connect, each_engine, each_engine_twice, id, look, new_account, new_message,
+    organization, queue, store_message,
 };
 use futures::future::join_all;
 use std::collections::BTreeSet;
@@ -40,9 +40,8 @@ async fn start(db: &Db, account: &AccountId, token: &str) -> (StoredMessage, Att
 
 /// The result of a try comes in; the day whose quota it was on, when the try was still open under this token.
 async fn finish(db: &Db, message: &MessageId, token: &str) -> Option<String> {
-    let closed = db.write(async |conn| {
-        store::queue::finish_attempt(conn, message, token, "accepted", false, NOW).await
-    });
+    let closed =
+        db.write(async |conn| store::queue::finish_attempt(conn, message, token, "accepted", false, NOW).await);
     closed.await.expect("written")
 }
 
@@ -99,7 +98,8 @@ async fn two_processes_never_get_the_same_message() {
                 loop {
                     let taken = take(&db, &account, 3, &format!("{n}-{round}")).await;
                     let mut conn = db.read().await.expect("a connection");
-                    if taken.is_empty() && store::queue::count_queued(&mut conn, &account).await.expect("counted") == 0 {
+                    if taken.is_empty() && store::queue::count_queued(&mut conn, &account).await.expect("counted") == 0
+                    {
                         return mine;
                     }
                     mine.extend(ids(&taken));
@@ -107,7 +107,8 @@ async fn two_processes_never_get_the_same_message() {
                 }
             })
         });
-        let all: Vec<MessageId> = join_all(claimers).await.into_iter().flat_map(|mine| mine.expect("no panic")).collect();
+        let all: Vec<MessageId> =
+            join_all(claimers).await.into_iter().flat_map(|mine| mine.expect("no panic")).collect();
         assert_eq!(all.len(), queued.len(), "each is taken once");
         assert_eq!(all.into_iter().collect::<BTreeSet<_>>(), queued.into_iter().collect());
     })
@@ -126,7 +127,8 @@ async fn a_claim_under_way_does_not_hold_up_the_next_one_on_postgresql() {
         queue(&db, &organization, &account.id, 4).await;
         let both = db.write(async |conn| {
             let first = claim(conn, db.dialect, &account.id, NOW, 2, "first", LEASE_END).await?;
-            let second = tokio::time::timeout(std::time::Duration::from_secs(5), take(&other, &account.id, 2, "second"));
+            let second =
+                tokio::time::timeout(std::time::Duration::from_secs(5), take(&other, &account.id, 2, "second"));
             Ok::<_, sqlx::Error>((first, second.await.expect("nobody waits for the first")))
         });
         let (first, second) = both.await.expect("claimed");
@@ -331,7 +333,8 @@ async fn only_accounts_that_may_send_have_something_due() {
         });
         assert!(changed.await.expect("written"));
         let mut conn = db.read().await.expect("a connection");
-        let due: BTreeSet<_> = store::queue::due_accounts(&mut conn, NOW, 10).await.expect("asked").into_iter().collect();
+        let due: BTreeSet<_> =
+            store::queue::due_accounts(&mut conn, NOW, 10).await.expect("asked").into_iter().collect();
         assert_eq!(due, BTreeSet::from([accounts[3].id.clone(), accounts[4].id.clone()]));
         assert!(!due.contains(&idle.id));
         assert_eq!(store::queue::due_accounts(&mut conn, NOW, 1).await.expect("asked").len(), 1);

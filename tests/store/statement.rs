@@ -31,13 +31,21 @@ fn every_statement_of_the_sources_is_listed() {
 
 /// How many SQL constants a source has; the connection's settings are none.
 fn constants(source: &str) -> usize {
-    let is_constant = |line: &&str| line.starts_with("const ") && (line.contains(": &str =") || line.contains(": Sql ="));
-    source.lines().filter(is_constant).filter(|line| !["const PRAGMAS", "const NEWEST"].iter().any(|name| line.starts_with(name))).count()
+    let is_constant =
+        |line: &&str| line.starts_with("const ") && (line.contains(": &str =") || line.contains(": Sql ="));
+    source
+        .lines()
+        .filter(is_constant)
+        .filter(|line| !["const PRAGMAS", "const NEWEST"].iter().any(|name| line.starts_with(name)))
+        .count()
 }
 
 #[test]
 fn a_forgotten_constant_would_be_counted() {
-    assert_eq!(constants("const A: &str = \"select 1\";\nconst B: Sql = Sql { … };\npub const STATEMENTS: &[&str] = &[A];"), 2);
+    assert_eq!(
+        constants("const A: &str = \"select 1\";\nconst B: Sql = Sql { … };\npub const STATEMENTS: &[&str] = &[A];"),
+        2
+    );
 }
 
 /// What SQLite would do for the one statement that contains `part`.
@@ -79,7 +87,11 @@ async fn a_claim_reads_the_head_of_the_accounts_queue() {
 
 #[tokio::test]
 async fn a_webhook_finds_its_message_by_the_providers_id() {
-    goes_by("select id from message where account_id = $1 and provider_message_id", "message_provider (account_id=? AND provider_message_id=?)").await;
+    goes_by(
+        "select id from message where account_id = $1 and provider_message_id",
+        "message_provider (account_id=? AND provider_message_id=?)",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -103,6 +115,7 @@ async fn a_walk_through_all_messages_would_be_seen() {
     let db = Db::open(&folder.url()).await.expect("opened");
     db.migrate().await.expect("migrated");
     let mut conn = db.read().await.expect("a connection");
-    let step = sqlx::query("explain query plan select m.id from message m where m.body = 'x'").fetch_one(&mut *conn).await;
+    let step =
+        sqlx::query("explain query plan select m.id from message m where m.body = 'x'").fetch_one(&mut *conn).await;
     assert!(step.expect("a plan").get::<String, _>("detail").starts_with("SCAN m"));
 }
