@@ -78,20 +78,23 @@ fn named(source: &Source) -> Vec<Named> {
                 base.pop();
             }
             let is_in_body = is_in_body(&code[..at]);
-            let prefix = base.iter().map(|segment| format!("{segment}::")).collect::<String>();
             for path in tree(rest.strip_prefix("crate::").unwrap_or(rest)) {
-                all.push(Named { path: resolve(&format!("{prefix}{path}")), is_in_body });
+                all.push(Named { path: resolve(&base, &path), is_in_body });
             }
         }
     }
     all
 }
 
-/// The path without a `super` in its middle, as trees may have one.
-fn resolve(path: &str) -> String {
-    let mut segments = Vec::new();
+/// The path below `base`, without a `super` in its middle, as trees may have one.
+fn resolve<'a>(base: &[&'a str], path: &'a str) -> String {
+    let mut segments = base.to_vec();
     for segment in path.split("::") {
-        if segment == "super" { drop(segments.pop()) } else { segments.push(segment) }
+        if segment == "super" {
+            segments.pop();
+        } else {
+            segments.push(segment);
+        }
     }
     segments.join("::")
 }
