@@ -10,6 +10,7 @@ mod session;
 mod statement;
 mod usage;
 mod user;
+mod vault_canary;
 mod webhook;
 
 use futures::FutureExt;

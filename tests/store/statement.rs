@@ -81,6 +81,11 @@ async fn the_worker_finds_accounts_with_due_messages_without_walking_through_the
 }
 
 #[tokio::test]
+async fn how_long_the_worker_may_sleep_is_read_off_an_index() {
+    goes_by("union all select min(poll_at)", "message_next (due_at>?)").await;
+}
+
+#[tokio::test]
 async fn a_claim_reads_the_head_of_the_accounts_queue() {
     goes_by("with due as", "message_due (account_id=? AND due_at<?)").await;
 }
