@@ -14,7 +14,7 @@ use tern::{
 const SECRET: &str = "select secret from account where id = $1";
 
 async fn find(db: &Db, id: &AccountId, organization: &OrganizationId) -> Option<StoredAccount> {
-    store::account::find(&mut *db.read().await.expect("a connection"), id, organization).await.expect("asked")
+    store::account::find(&mut db.read().await.expect("a connection"), id, organization).await.expect("asked")
 }
 
 async fn insert(db: &Db, account: &Account, organization: &OrganizationId) -> bool {

@@ -25,7 +25,7 @@ async fn a_key_is_found_by_its_hash_and_remembers_its_use() {
         let user = user(&db, &organization).await.id;
         let key = make(&db, &organization, &user, "hash", NOW).await;
         let find = async |hash: &str| {
-            store::api_key::find(&mut *db.read().await.expect("a connection"), hash).await.expect("asked")
+            store::api_key::find(&mut db.read().await.expect("a connection"), hash).await.expect("asked")
         };
         assert_eq!(find("hash").await, Some((key.id.clone(), user.clone(), Timestamp(0))));
         assert_eq!(find("another").await, None);
@@ -43,7 +43,7 @@ async fn an_organization_lists_and_forgets_its_own_keys_only() {
         let old = make(&db, &ours, &user, "old", NOW).await;
         let new = make(&db, &ours, &user, "new", NOW.plus(MINUTE)).await;
         let list = async |organization: &OrganizationId| {
-            store::api_key::list(&mut *db.read().await.expect("a connection"), organization).await.expect("listed")
+            store::api_key::list(&mut db.read().await.expect("a connection"), organization).await.expect("listed")
         };
         let delete = async |key: &ApiKey, organization: &OrganizationId| {
             db.write(async |conn| store::api_key::delete(conn, &key.id, organization).await).await.expect("asked")
@@ -68,7 +68,9 @@ async fn two_keys_never_share_a_hash() {
         let mut key = make(&db, &organization, &user, "hash", NOW).await;
         key.id = id_at(NOW.plus(1));
         let again = db.write(async |conn| store::api_key::insert(conn, &key, &organization, &user, "hash").await).await;
-        assert!(again.expect_err("taken").as_database_error().is_some_and(|error| error.is_unique_violation()));
+        assert!(
+            again.expect_err("taken").as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+        );
     })
     .await;
 }

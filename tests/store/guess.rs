@@ -15,7 +15,7 @@ async fn guess(db: &Db, key: &str, at: Timestamp) {
 }
 
 async fn failures(db: &Db, key: &str, at: Timestamp) -> Option<(i64, Timestamp)> {
-    store::guess::find(&mut *db.read().await.expect("a connection"), key, at).await.expect("asked")
+    store::guess::find(&mut db.read().await.expect("a connection"), key, at).await.expect("asked")
 }
 
 #[tokio::test]

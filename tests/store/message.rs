@@ -216,7 +216,7 @@ async fn an_idempotency_key_is_used_once_per_organization() {
         };
         remember(&ours, "first").await.expect("stored");
         let again = remember(&ours, "second").await.expect_err("the transaction must not be stored");
-        assert!(again.as_database_error().is_some_and(|error| error.is_unique_violation()), "{again}");
+        assert!(again.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation), "{again}");
         remember(&theirs, "theirs").await.expect("another organization's key is another key");
         let mut conn = db.read().await.expect("a connection");
         let found = store::message::find_key(&mut conn, &ours, "key").await.expect("asked");

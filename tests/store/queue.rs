@@ -23,19 +23,19 @@ const LEASE_END: Timestamp = Timestamp(NOW.0 + MINUTE);
 
 /// Takes what is due of an account under a token.
 async fn take(db: &Db, account: &AccountId, limit: u32, token: &str) -> Vec<StoredMessage> {
-    let taken = db.write(async |conn| claim(conn, db.dialect, account, NOW, limit, token, LEASE_END).await).await;
-    taken.expect("claimed")
+    let got = db.write(async |conn| claim(conn, db.dialect, account, NOW, limit, token, LEASE_END).await).await;
+    got.expect("claimed")
 }
 
 /// Takes one message with its attempt, as the worker does.
 async fn start(db: &Db, account: &AccountId, token: &str) -> (StoredMessage, AttemptId) {
     let attempt: AttemptId = id();
-    let taken = db.write(async |conn| {
-        let taken = claim(conn, db.dialect, account, NOW, 1, token, LEASE_END).await?.remove(0);
-        store::queue::insert_attempt(conn, &attempt, &taken, token, TODAY, NOW).await?;
-        Ok::<_, sqlx::Error>(taken)
+    let got = db.write(async |conn| {
+        let got = claim(conn, db.dialect, account, NOW, 1, token, LEASE_END).await?.remove(0);
+        store::queue::insert_attempt(conn, &attempt, &got, token, TODAY, NOW).await?;
+        Ok::<_, sqlx::Error>(got)
     });
-    (taken.await.expect("claimed"), attempt)
+    (got.await.expect("claimed"), attempt)
 }
 
 /// The result of a try comes in; the day whose quota it was on, when the try was still open under this token.
@@ -146,12 +146,12 @@ async fn claim_within_limit(db: &Db, account: &AccountId, limit: u32, room: u32,
         if take == 0 || !store::usage::reserve(conn, account, TODAY, take, limit).await? {
             return Ok(0);
         }
-        let taken = claim(conn, db.dialect, account, NOW, take, token, LEASE_END).await?;
-        let missed = take - u32::try_from(taken.len()).expect("a few");
+        let got = claim(conn, db.dialect, account, NOW, take, token, LEASE_END).await?;
+        let missed = take - u32::try_from(got.len()).expect("a few");
         if missed > 0 {
             store::usage::refund(conn, account, TODAY, missed).await?;
         }
-        Ok(taken.len())
+        Ok(got.len())
     })
     .await
 }
@@ -284,16 +284,16 @@ async fn a_lease_that_ran_out_is_listed_as_lost() {
         let organization = organization(&db).await;
         let account = account(&db, &organization).await;
         let messages = queue(&db, &organization, &account.id, 2).await;
-        let (lost, _) = start(&db, &account.id, "dead").await;
-        let list = async |at: Timestamp| {
+        let (gone, _) = start(&db, &account.id, "dead").await;
+        let lost_at = async |at: Timestamp| {
             let mut conn = db.read().await.expect("a connection");
             store::queue::list_lost(&mut conn, at, 10).await.expect("listed")
         };
-        assert_eq!(list(LEASE_END.plus(-1)).await, [], "its sender may be alive");
-        assert_eq!(list(LEASE_END).await, [lost.message.id.clone()], "of two, one was on its way");
-        settle(&db, &lost.message.id, &settled(Status::Unknown)).await;
-        assert_eq!(list(LEASE_END.plus(DAY)).await, []);
-        assert!(messages.contains(&lost.message.id));
+        assert_eq!(lost_at(LEASE_END.plus(-1)).await, [], "its sender may be alive");
+        assert_eq!(lost_at(LEASE_END).await, [gone.message.id.clone()], "of two, one was on its way");
+        settle(&db, &gone.message.id, &settled(Status::Unknown)).await;
+        assert_eq!(lost_at(LEASE_END.plus(DAY)).await, []);
+        assert!(messages.contains(&gone.message.id));
     })
     .await;
 }

@@ -81,10 +81,10 @@ async fn a_person_lists_and_ends_only_their_own_sessions() {
 async fn the_sweep_takes_what_ended_and_leaves_what_lives() {
     each_engine(async |db| {
         let user = user(&db, &organization(&db).await).await.id;
-        let (_, used) = (sign_in(&db, &user, "idle").await, sign_in(&db, &user, "used").await);
+        let (_, kept) = (sign_in(&db, &user, "idle").await, sign_in(&db, &user, "used").await);
         let at = NOW.plus(IDLE + HOUR);
         let swept = db.write(async |conn| {
-            store::session::seen(conn, &used, at).await?;
+            store::session::seen(conn, &kept, at).await?;
             store::session::sweep(conn, at, at.plus(-IDLE)).await
         });
         swept.await.expect("swept");

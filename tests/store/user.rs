@@ -14,7 +14,7 @@ use tern::{
 async fn an_installation_is_empty_until_somebody_joins() {
     each_engine(async |db| {
         let is_empty =
-            async || store::user::is_empty(&mut *db.read().await.expect("a connection")).await.expect("asked");
+            async || store::user::is_empty(&mut db.read().await.expect("a connection")).await.expect("asked");
         assert!(is_empty().await);
         let organization = organization(&db).await;
         assert!(is_empty().await, "an organization is nobody");
