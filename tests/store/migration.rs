@@ -78,7 +78,7 @@ async fn a_row_of_nobody_is_refused() {
     .await;
 }
 
-/// Each reads before it writes: with a plain `begin` one of them would fail at once with SQLITE_BUSY_SNAPSHOT.
+/// Each reads before it writes: with a plain `begin` one of them would fail at once with `SQLITE_BUSY_SNAPSHOT`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_writers_on_one_database_take_turns() {
     each_engine_twice(async |db, other| {

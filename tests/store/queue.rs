@@ -290,7 +290,7 @@ async fn a_lease_that_ran_out_is_listed_as_lost() {
             store::queue::list_lost(&mut conn, at, 10).await.expect("listed")
         };
         assert_eq!(lost_at(LEASE_END.plus(-1)).await, [], "its sender may be alive");
-        assert_eq!(lost_at(LEASE_END).await, [gone.message.id.clone()], "of two, one was on its way");
+        assert_eq!(lost_at(LEASE_END).await, vec![gone.message.id.clone()], "of two, one was on its way");
         settle(&db, &gone.message.id, &settled(Status::Unknown)).await;
         assert_eq!(lost_at(LEASE_END.plus(DAY)).await, []);
         assert!(messages.contains(&gone.message.id));
@@ -440,7 +440,7 @@ async fn the_next_thing_to_do_is_the_earlier_of_a_due_message_and_a_question() {
         assert_eq!(next().await, Some(at));
         let mut conn = db.read().await.expect("a connection");
         assert!(store::queue::list_due_polls(&mut conn, NOW, 9).await.expect("listed").is_empty());
-        assert_eq!(ids(&store::queue::list_due_polls(&mut conn, at, 9).await.expect("listed")), [asked.clone()]);
+        assert_eq!(ids(&store::queue::list_due_polls(&mut conn, at, 9).await.expect("listed")), vec![asked.clone()]);
         db.write(async |conn| store::queue::set_poll(conn, &asked, None).await).await.expect("written");
         assert_eq!(next().await, Some(later));
     })
