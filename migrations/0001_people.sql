@@ -33,7 +33,7 @@ create table session (
     -- Absolute end; the idle end follows from seen_at.
     expires_at bigint not null
 );
-create index session_user on session (user_id, id);
+create index session_owner on session (user_id, id);
 
 -- A key for programs; hashed like a session token (256 random bits need no slow hash).
 create table api_key (

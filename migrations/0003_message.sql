@@ -39,6 +39,8 @@ create table message (
 create index message_page on message (organization_id, id);
 -- The queue of each account; sent messages are not in it, so history costs nothing.
 create index message_due on message (account_id, due_at, id) where status = 'queued';
+-- When the next one of all accounts is due: how long the worker may sleep.
+create index message_next on message (due_at) where status = 'queued';
 -- What a dead process left behind.
 create index message_lease on message (lease_until) where status = 'sending';
 -- Whom to ask for news.

@@ -1,2 +1,4 @@
-#[test]
-fn t() {}
+//! Every test of the server in one binary: one link instead of twenty.
+
+mod architecture;
+mod store;

@@ -34,7 +34,7 @@ const TAKEN: &str =
 const UPDATE: &str = "update account set display_name = $3, daily_limit = $4, paused_at = $5 \
      where id = $1 and organization_id = $2 and deleted_at is null";
 const SET_HEALTH: &str = "update account set connection_status = $2, last_error = $3, stopped_at = $4 where id = $1";
-const SET_SECRET: &str = "update account set secret = $2 where id = $1 and organization_id = $3";
+const SET_SECRET: &str = "update account set secret = $2 where id = $1 and organization_id = $3 and deleted_at is null";
 const RESEAL: &str = "update account set secret = $3 where id = $1 and secret = $2 returning id";
 const DELETE: &str = "update account set deleted_at = $3, secret = null where id = $1 and organization_id = $2 and deleted_at is null returning id";
 const REMOVE_DEMO: &str = "update account set deleted_at = $2, secret = null where organization_id = $1 and demo_at is not null and deleted_at is null";

@@ -3,7 +3,7 @@
 use super::{Conn, row};
 use crate::domain::{
     channel::Channel,
-    id::{AccountId, EventId, MessageId, OrganizationId},
+    id::{AccountId, EventId, LeadId, MessageId, OrganizationId},
     message::{Direction, Event, Failure, Message, MessageFilter, Source, Status, Waiting, WaitingReason},
     page::Page,
     time::Timestamp,
@@ -23,13 +23,16 @@ macro_rules! select {
 pub(super) use select;
 
 const FIND: &str = select!("where m.id = $1 and m.organization_id = $2");
-/// Every filter is optional; the page goes down the primary order, so a page costs the same at both ends of history.
+/// Every filter but the cursor is optional; the page goes down the index from the cursor, so a page costs the same at
+/// both ends of history. Text and pattern are both lowered by the engine: SQLite lowers ASCII only.
 const LIST: &str = select!(
-    "where m.organization_id = $1 and ($2 is null or m.status = $2) and ($3 is null or m.channel = $3) \
-     and ($4 is null or m.account_id = $4) and ($5 is null or m.id < $5) \
-     and ($6 is null or lower(m.body) like $6 escape '!' or lower(m.recipient) like $6 escape '!') \
-     order by m.id desc limit $7"
+    "where m.organization_id = $1 and m.id < $2 and (cast($3 as text) is null or m.status = $3) and (cast($4 as text) is null or m.channel = $4) \
+     and (cast($5 as text) is null or m.account_id = $5) and (cast($6 as text) is null or m.lead_id = $6) \
+     and (cast($7 as text) is null or lower(m.body) like lower($7) escape '!' or lower(m.recipient) like lower($7) escape '!') \
+     order by m.id desc limit $8"
 );
+/// Sorts after every id.
+const NEWEST: &str = "ZZZZZZZZZZZZZZZZZZZZZZZZZZ";
 const INSERT: &str = "insert into message (id, organization_id, account_id, lead_id, channel, direction, sender, recipient, subject, body, \
      segments, status, attempts, provider_message_id, error_code, error_message, error_retryable, waiting_reason, \
      waiting_since, waiting_until, waiting_detail, due_at, accepted_at, demo_at, created_at, updated_at) values \
@@ -185,10 +188,11 @@ pub async fn list(
 ) -> sqlx::Result<Page<Message>> {
     let rows: Vec<MessageRow> = sqlx::query_as(LIST)
         .bind(organization.as_str())
+        .bind(filter.cursor.as_ref().map_or(NEWEST, MessageId::as_str))
         .bind(filter.status.map(Status::as_str))
         .bind(filter.channel.map(Channel::as_str))
-        .bind(filter.account_id.as_ref().map(crate::domain::id::AccountId::as_str))
-        .bind(filter.cursor.as_ref().map(crate::domain::id::MessageId::as_str))
+        .bind(filter.account_id.as_ref().map(AccountId::as_str))
+        .bind(filter.lead_id.as_ref().map(LeadId::as_str))
         .bind(filter.q.as_deref().map(like))
         .bind(filter.limit.asked())
         .fetch_all(conn)
@@ -199,7 +203,7 @@ pub async fn list(
 
 /// The pattern that finds `text` anywhere, literally.
 fn like(text: &str) -> String {
-    let literal = text.to_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    let literal = text.replace('!', "!!").replace('%', "!%").replace('_', "!_");
     format!("%{literal}%")
 }
 
@@ -210,8 +214,8 @@ pub async fn insert(conn: &mut Conn, stored: &StoredMessage, due_at: Timestamp) 
     sqlx::query(INSERT)
         .bind(message.id.as_str())
         .bind(stored.organization_id.as_str())
-        .bind(message.account_id.as_ref().map(crate::domain::id::AccountId::as_str))
-        .bind(message.lead_id.as_ref().map(crate::domain::id::LeadId::as_str))
+        .bind(message.account_id.as_ref().map(AccountId::as_str))
+        .bind(message.lead_id.as_ref().map(LeadId::as_str))
         .bind(message.channel.as_str())
         .bind(message.direction.as_str())
         .bind(message.from.as_deref())

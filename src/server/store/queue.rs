@@ -12,9 +12,10 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// Accounts with something due that may send; the index holds queued messages only.
-const DUE_ACCOUNTS: &str = "select distinct m.account_id from message m join account a on a.id = m.account_id \
-     where m.status = 'queued' and m.due_at <= $1 and a.paused_at is null and a.stopped_at is null and a.deleted_at is null limit $2";
+/// Accounts with something due that may send. Each account's queue is only looked at its head: a campaign that waits for
+/// tomorrow costs nothing today.
+const DUE_ACCOUNTS: &str = "select a.id from account a where a.paused_at is null and a.stopped_at is null and a.deleted_at is null \
+     and exists (select 1 from message m where m.account_id = a.id and m.status = 'queued' and m.due_at <= $1) limit $2";
 const COUNT_DUE: &str = "select count(*) from (select id from message where account_id = $1 and status = 'queued' and due_at <= $2 limit $3) as due";
 const COUNT_QUEUED: &str = "select count(*) from message where account_id = $1 and status = 'queued'";
 
@@ -58,7 +59,8 @@ const CANCEL: &str = "update message set status = 'canceled', waiting_reason = n
      waiting_detail = null, updated_at = $2 where id = $1 and status = 'queued' returning id";
 const CANCEL_ALL: &str = "update message set status = 'canceled', waiting_reason = null, waiting_since = null, waiting_until = null, \
      waiting_detail = null, updated_at = $2 where account_id = $1 and status = 'queued' returning id";
-const LOST: &str = "select id from message where status = 'sending' and lease_until <= $1 order by id limit $2";
+const LOST: &str =
+    "select id from message where status = 'sending' and lease_until <= $1 order by lease_until, id limit $2";
 const DUE_POLLS: &str = select!("where m.poll_at <= $1 order by m.poll_at, m.id limit $2");
 const SET_POLL: &str = "update message set poll_at = $2 where id = $1";
 const NEXT_DUE: &str = "select min(at) from (\
@@ -93,7 +95,7 @@ pub const DUAL: &[Sql] = &[CLAIM, LOCK];
 /// Up to `limit` accounts that have something due and may send.
 pub async fn due_accounts(conn: &mut Conn, now: Timestamp, limit: i64) -> sqlx::Result<Vec<AccountId>> {
     let ids: Vec<String> = sqlx::query_scalar(DUE_ACCOUNTS).bind(now.0).bind(limit).fetch_all(conn).await?;
-    ids.into_iter().map(|id| super::row::id("account_id", id)).collect()
+    ids.into_iter().map(|id| super::row::id("id", id)).collect()
 }
 
 /// How many messages of an account are due, at most `limit`.

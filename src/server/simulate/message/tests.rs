@@ -1,3 +1,5 @@
+//! Stories of messages through the stand-in.
+
 use super::{
     super::{
         fate::Fate,

@@ -1,0 +1,104 @@
+//! The schema: made by any number of starters at once, refused when it is newer, and what SQLite needs to be safe.
+
+use super::{Folder, account, each_engine, each_engine_twice, look, organization, queue};
+use futures::future::join_all;
+use std::time::Duration;
+use tern::server::store::{Db, Dialect};
+
+#[tokio::test]
+async fn a_second_start_changes_nothing_and_keeps_the_data() {
+    each_engine(async |db| {
+        let organization = organization(&db).await;
+        let account = account(&db, &organization).await;
+        let message = queue(&db, &organization, &account.id, 1).await.remove(0);
+        db.migrate().await.expect("up to date");
+        assert_eq!(look(&db, &organization, &message).await.message.id, message);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_processes_that_start_at_once_make_one_schema() {
+    for _ in 0..5 {
+        let folder = Folder::new();
+        let starts = (0..6).map(|_| {
+            let url = folder.url();
+            tokio::spawn(async move {
+                let db = Db::open(&url).await.expect("opened");
+                db.migrate().await.expect("migrated");
+                db.close().await;
+            })
+        });
+        assert!(join_all(starts).await.into_iter().all(|started| started.is_ok()));
+    }
+    each_engine_twice(async |db, other| {
+        // The schema is there already here; the lock of the migrator is what is taken four times.
+        let starts = [db.migrate(), other.migrate(), db.migrate(), other.migrate()];
+        assert!(join_all(starts).await.into_iter().all(|started| started.is_ok()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_schema_of_a_newer_tern_is_refused() {
+    each_engine(async |db| {
+        let newer =
+            "update _sqlx_migrations set version = 9999 where version = (select max(version) from _sqlx_migrations)";
+        let moved = db.write(async |conn| sqlx::query(newer).execute(conn).await).await;
+        moved.expect("a migration that this program does not know");
+        assert!(db.migrate().await.is_err());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sqlite_survives_a_power_cut_and_keeps_its_references() {
+    each_engine(async |db| {
+        if db.dialect == Dialect::Postgres {
+            return;
+        }
+        for (setting, value) in [("journal_mode", "wal"), ("synchronous", "2"), ("foreign_keys", "1")] {
+            let question = sqlx::AssertSqlSafe(format!("select cast({setting} as text) from pragma_{setting}"));
+            let set: Result<String, sqlx::Error> =
+                db.write(async |conn| sqlx::query_scalar(question).fetch_one(conn).await).await;
+            assert_eq!(set.expect(setting), value, "{setting}");
+        }
+        let written = sqlx::query("delete from account").execute(&mut *db.read().await.expect("a connection")).await;
+        assert!(written.is_err(), "a connection for reading writes nothing");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_row_of_nobody_is_refused() {
+    each_engine(async |db| {
+        let orphan = "insert into usage (account_id, day, used) values ('nobody', '2027-01-15', 1)";
+        assert!(db.write(async |conn| sqlx::query(orphan).execute(conn).await).await.is_err());
+    })
+    .await;
+}
+
+/// Each reads before it writes: with a plain `begin` one of them would fail at once with `SQLITE_BUSY_SNAPSHOT`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_writers_on_one_database_take_turns() {
+    each_engine_twice(async |db, other| {
+        let account = account(&db, &organization(&db).await).await.id;
+        let writers = (0..2).map(|n| {
+            let (db, account) = (if n == 0 { db.clone() } else { other.clone() }, account.clone());
+            tokio::spawn(async move {
+                for _ in 0..30 {
+                    let written = db.write(async |conn| {
+                        super::store::usage::find(conn, &account, super::TODAY).await?;
+                        super::store::usage::reserve(conn, &account, super::TODAY, 1, 1_000).await
+                    });
+                    assert!(written.await.expect("nobody is turned away"));
+                }
+            })
+        });
+        let done = tokio::time::timeout(Duration::from_secs(30), join_all(writers)).await.expect("no deadlock");
+        assert!(done.into_iter().all(|done| done.is_ok()));
+        let mut conn = db.read().await.expect("a connection");
+        assert_eq!(super::store::usage::find(&mut conn, &account, super::TODAY).await.expect("found"), 60);
+    })
+    .await;
+}

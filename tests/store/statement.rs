@@ -1,0 +1,126 @@
+//! Every text is SQL on both engines, and the hot ones read an index.
+
+use super::{Folder, each_engine};
+use sqlx::{Executor, Row, SqlSafeStr};
+use tern::server::store::{self, Db};
+
+#[tokio::test]
+async fn every_statement_prepares_on_both_engines() {
+    each_engine(async |db| {
+        let mut conn = db.read().await.expect("a connection");
+        let mut count = 0;
+        for text in store::statements().map(|sql| sql.of(db.dialect)) {
+            let prepared = (*conn).prepare(text.into_sql_str()).await;
+            assert!(prepared.is_ok(), "{text}\n{}", prepared.err().map(|e| e.to_string()).unwrap_or_default());
+            count += 1;
+        }
+        assert!(count > 50, "only {count} statements are listed");
+    })
+    .await;
+}
+
+/// A text that is missing in `statements()` would escape the test above, and the plans below.
+#[test]
+fn every_statement_of_the_sources_is_listed() {
+    let listed = store::statements().count();
+    let sources = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/server/store")).expect("the store");
+    let texts = sources.map(|file| std::fs::read_to_string(file.expect("a file").path()).expect("a text"));
+    let written: usize = texts.map(|text| constants(&text)).sum();
+    assert_eq!(listed, written, "each `const …: &str` and `const …: Sql` is in STATEMENTS or DUAL");
+}
+
+/// How many SQL constants a source has; the connection's settings are none.
+fn constants(source: &str) -> usize {
+    let is_constant =
+        |line: &&str| line.starts_with("const ") && (line.contains(": &str =") || line.contains(": Sql ="));
+    source
+        .lines()
+        .filter(is_constant)
+        .filter(|line| !["const PRAGMAS", "const NEWEST"].iter().any(|name| line.starts_with(name)))
+        .count()
+}
+
+#[test]
+fn a_forgotten_constant_would_be_counted() {
+    assert_eq!(
+        constants("const A: &str = \"select 1\";\nconst B: Sql = Sql { … };\npub const STATEMENTS: &[&str] = &[A];"),
+        2
+    );
+}
+
+/// What SQLite would do for the one statement that contains `part`.
+async fn plan(part: &str) -> String {
+    let folder = Folder::new();
+    let db = Db::open(&folder.url()).await.expect("opened");
+    db.migrate().await.expect("migrated");
+    let found: Vec<_> = store::statements().map(|sql| sql.of(db.dialect)).filter(|text| text.contains(part)).collect();
+    let [text] = found[..] else { panic!("{} statements contain {part}", found.len()) };
+    let mut conn = db.read().await.expect("a connection");
+    let question = sqlx::AssertSqlSafe(format!("explain query plan {text}"));
+    let steps = sqlx::query(question).fetch_all(&mut *conn).await.expect(text);
+    drop(conn);
+    db.close().await;
+    steps.iter().map(|step| step.get::<String, _>("detail")).collect::<Vec<_>>().join("\n")
+}
+
+/// The plan of the statement reaches messages by `by`, and nothing walks through all of them.
+async fn goes_by(part: &str, by: &str) {
+    let plan = plan(part).await;
+    let is_walk = |line: &str| line.starts_with("SCAN m") && !line.contains("message_poll");
+    assert!(plan.contains(by) && !plan.lines().any(is_walk), "{part} goes so:\n{plan}");
+}
+
+#[tokio::test]
+async fn a_page_of_messages_begins_at_its_cursor_wherever_it_is_in_history() {
+    goes_by("order by m.id desc limit", "message_page (organization_id=? AND id<?)").await;
+}
+
+#[tokio::test]
+async fn the_worker_finds_accounts_with_due_messages_without_walking_through_the_queue() {
+    goes_by("a.stopped_at is null", "message_due (account_id=? AND due_at<?)").await;
+}
+
+#[tokio::test]
+async fn how_long_the_worker_may_sleep_is_read_off_an_index() {
+    goes_by("union all select min(poll_at)", "message_next (due_at>?)").await;
+}
+
+#[tokio::test]
+async fn a_claim_reads_the_head_of_the_accounts_queue() {
+    goes_by("with due as", "message_due (account_id=? AND due_at<?)").await;
+}
+
+#[tokio::test]
+async fn a_webhook_finds_its_message_by_the_providers_id() {
+    goes_by(
+        "select id from message where account_id = $1 and provider_message_id",
+        "message_provider (account_id=? AND provider_message_id=?)",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn lost_leases_are_found_by_their_end() {
+    goes_by("status = 'sending' and lease_until", "message_lease (lease_until<?)").await;
+}
+
+#[tokio::test]
+async fn whom_to_ask_for_news_is_found_by_the_instant() {
+    goes_by("m.poll_at <= $1", "message_poll (poll_at<?)").await;
+}
+
+#[tokio::test]
+async fn a_timeline_is_found_by_its_message() {
+    assert!(plan("from event e").await.contains("event_message (message_id=?)"));
+}
+
+#[tokio::test]
+async fn a_walk_through_all_messages_would_be_seen() {
+    let folder = Folder::new();
+    let db = Db::open(&folder.url()).await.expect("opened");
+    db.migrate().await.expect("migrated");
+    let mut conn = db.read().await.expect("a connection");
+    let step =
+        sqlx::query("explain query plan select m.id from message m where m.body = 'x'").fetch_one(&mut *conn).await;
+    assert!(step.expect("a plan").get::<String, _>("detail").starts_with("SCAN m"));
+}
