@@ -1,2 +1,4 @@
-#[test]
-fn t() {}
+//! All stories in one binary: one link instead of twenty.
+
+mod story;
+mod support;

@@ -1,0 +1,3 @@
+//! What people and programs do with Tern, over its HTTP API.
+
+mod session;
