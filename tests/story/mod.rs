@@ -1,3 +1,6 @@
 //! What people and programs do with Tern, over its HTTP API.
 
+mod account;
+mod api_key;
+mod message;
 mod session;
