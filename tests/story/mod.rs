@@ -2,5 +2,7 @@
 
 mod account;
 mod api_key;
+mod keys;
 mod message;
 mod session;
+mod webhook;
