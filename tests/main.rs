@@ -1,4 +1,6 @@
 //! All stories in one binary: one link instead of twenty.
 
+mod guard;
+mod secret;
 mod story;
 mod support;
