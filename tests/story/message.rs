@@ -1,6 +1,6 @@
 //! Messages: sent once, followed to their end, never lost and never doubled.
 
-use crate::support::{Client, OWN_NUMBER, RECIPIENT, Wishes, World, but};
+use crate::support::{Client, OWN_NUMBER, RECIPIENT, Wishes, World, but, until};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tern::{
@@ -195,9 +195,7 @@ async fn a_caller_may_wait_for_the_provider() {
     let (world, owner, _) = connected().await;
     let path = format!("{MESSAGES}?wait=30");
     let (answer, ()) = tokio::join!(owner.post(&path, form()), async {
-        while owner.get(MESSAGES).await.json()["data"][0].is_null() {
-            tokio::task::yield_now().await;
-        }
+        until(async || !owner.get(MESSAGES).await.json()["data"][0].is_null()).await;
         world.work().await;
     });
     assert_eq!(answer.expect_status(200).json()["status"], "accepted");
@@ -387,9 +385,7 @@ async fn a_server_that_dies_while_sending_leaves_the_message_unknown() {
     let id = owner.send(RECIPIENT).await;
     world.twilio.misbehave(Fault::AcceptThenHang, 1);
     world.worker.pass().await.expect("a pass");
-    while world.twilio.accepted().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    until(async || !world.twilio.accepted().is_empty()).await;
     assert_eq!(owner.status(&id).await, "sending");
     let credentials = owner.credentials.clone();
     let world = world.crash().await;
@@ -412,16 +408,12 @@ async fn the_only_owner_of_a_folder_settles_at_its_start_what_the_last_one_left(
     let id = owner.send(RECIPIENT).await;
     world.twilio.misbehave(Fault::AcceptThenHang, 1);
     world.worker.pass().await.expect("a pass");
-    while world.twilio.accepted().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    until(async || !world.twilio.accepted().is_empty()).await;
     let credentials = owner.credentials.clone();
     let world = world.crash().await;
     let owner = world.client(credentials);
     let running = tokio::spawn(world.worker.clone().run());
-    while owner.status(&id).await == "sending" {
-        tokio::task::yield_now().await;
-    }
+    until(async || owner.status(&id).await != "sending").await;
     assert_eq!(owner.status(&id).await, "unknown");
     world.app.stop.cancel();
     running.await.expect("a worker that stops");

@@ -1,6 +1,6 @@
 //! What providers tell us: believed when it is signed, stored before it is answered.
 
-use crate::support::{Client, OWN_NUMBER, PUBLIC_URL, RECIPIENT, World};
+use crate::support::{Client, OWN_NUMBER, PUBLIC_URL, RECIPIENT, World, until};
 use serde_json::json;
 use tern::server::simulate::{ACCOUNT_SID, Callback};
 
@@ -91,9 +91,7 @@ async fn a_report_that_overtakes_the_answer_is_joined() {
     let id = owner.send(RECIPIENT).await;
     world.twilio.misbehave(tern::server::simulate::Fault::Nonsense, 1);
     world.worker.pass().await.expect("a pass");
-    while world.twilio.accepted().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    until(async || !world.twilio.accepted().is_empty()).await;
     // The provider has it, the answer is still on its way.
     world.hear_all().await;
     world.worker.settle().await;

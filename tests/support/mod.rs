@@ -328,6 +328,16 @@ impl Client {
     }
 }
 
+/// Lets others go on until it is so, which must be soon.
+pub async fn until(is_so: impl AsyncFn() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("it never happened");
+}
+
 /// What connects the stand-in's account.
 pub fn twilio_form() -> Value {
     json!({
