@@ -1,4 +1,8 @@
-//! Every test of the server in one binary: one link instead of twenty.
+//! One binary for all tests that need the server: one link instead of twenty.
 
 mod architecture;
+mod guard;
+mod secret;
 mod store;
+mod story;
+mod support;

@@ -2,7 +2,10 @@
 
 use crate::domain::time::Timestamp;
 use std::{
-    sync::atomic::{AtomicI64, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
     time::{SystemTime, UNIX_EPOCH},
 };
 use ulid::Ulid;
@@ -52,8 +55,43 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// A new identifier that sorts by `now`.
+/// A new identifier that sorts by `now`; within a millisecond by chance.
 pub fn new_id(now: Timestamp) -> String {
+    random_ulid(now).to_string()
+}
+
+fn random_ulid(now: Timestamp) -> Ulid {
     let millis = u64::try_from(now.0).unwrap_or(0);
-    Ulid::from_parts(millis, u128::from_be_bytes(random_bytes())).to_string()
+    Ulid::from_parts(millis, u128::from_be_bytes(random_bytes()))
+}
+
+/// Makes identifiers that sort in the order in which they are made, also within a millisecond and when the clock is
+/// set back.
+#[derive(Default)]
+pub struct Ids(Mutex<Option<Ulid>>);
+
+impl Ids {
+    /// The next one.
+    pub fn next(&self, now: Timestamp) -> String {
+        let mut last = self.0.lock().expect("no panic");
+        let fresh = random_ulid(now);
+        let next = match *last {
+            Some(last) if fresh.timestamp_ms() <= last.timestamp_ms() => last.increment().unwrap_or_else(|over| over),
+            _ => fresh,
+        };
+        *last = Some(next);
+        next.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_as_they_were_made_even_when_the_clock_is_set_back() {
+        let ids = Ids::default();
+        let made: Vec<String> = [5, 5, 5, 6, 6, 3, 7].map(|at| ids.next(Timestamp(at))).into();
+        assert!(made.is_sorted_by(|a, b| a < b), "{made:?}");
+    }
 }

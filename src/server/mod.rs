@@ -23,7 +23,7 @@ use crate::domain::{
     user::{Me, Organization, User},
 };
 use channel::Channels;
-use clock::Clock;
+use clock::{Clock, Ids};
 use config::{Role, Settings};
 use error::Error;
 use leptos::prelude::use_context;
@@ -57,6 +57,8 @@ pub struct Parts {
     pub vault: Vault,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Makes identifiers.
+    ids: Ids,
     /// The providers.
     pub channels: Channels,
     /// Hints for open pages.
@@ -98,6 +100,7 @@ impl App {
             db,
             vault,
             clock,
+            ids: Ids::default(),
             channels,
             live: Live::default(),
             wake: Notify::new(),
@@ -126,7 +129,7 @@ impl App {
 
     /// A new identifier that sorts by time.
     pub fn new_id<T: TryFrom<String>>(&self) -> T {
-        T::try_from(clock::new_id(self.clock.now())).ok().expect("a ULID is an id")
+        T::try_from(self.ids.next(self.clock.now())).ok().expect("a ULID is an id")
     }
 }
 

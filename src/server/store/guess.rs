@@ -7,7 +7,7 @@ const FIND: &str = "select failures, window_until from guess where key = $1 and 
 const ADD: &str = "insert into guess (key, failures, window_until) values ($1, 1, $3) \
      on conflict (key) do update set \
      failures = case when guess.window_until > $2 then guess.failures + 1 else 1 end, \
-     window_until = case when guess.window_until > $2 then guess.window_until else $3 end";
+     window_until = case when guess.window_until > $2 then guess.window_until else $3 end returning failures";
 const CLEAR: &str = "delete from guess where key = $1";
 const SWEEP: &str = "delete from guess where window_until <= $1";
 
@@ -20,9 +20,10 @@ pub async fn find(conn: &mut Conn, key: &str, now: Timestamp) -> sqlx::Result<Op
     Ok(found.map(|(failures, until)| (failures, Timestamp(until))))
 }
 
-/// Counts a failure; a new window ends at `until`.
-pub async fn add(conn: &mut Conn, key: &str, now: Timestamp, until: Timestamp) -> sqlx::Result<()> {
-    sqlx::query(ADD).bind(key).bind(now.0).bind(until.0).execute(conn).await.map(drop)
+/// Counts a failure and returns how many the window has now; a new window ends at `until`.
+pub async fn add(conn: &mut Conn, key: &str, now: Timestamp, until: Timestamp) -> sqlx::Result<i64> {
+    let failures: Vec<i64> = sqlx::query_scalar(ADD).bind(key).bind(now.0).bind(until.0).fetch_all(conn).await?;
+    failures.first().copied().ok_or(sqlx::Error::RowNotFound)
 }
 
 /// Forgets the failures of `key`.

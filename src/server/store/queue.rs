@@ -42,12 +42,17 @@ const INSERT_ATTEMPT: &str = "insert into attempt (id, message_id, account_id, n
 const FINISH_ATTEMPT: &str = "update attempt set finished_at = $3, outcome = $4, refunded_at = $5 \
      where message_id = $1 and token = $2 and finished_at is null returning quota_day";
 const FIND_ATTEMPT: &str = "select message_id from attempt where id = $1 and account_id = $2";
+const FIND_SUPERSEDED: &str = "select a.id from attempt a join message m on m.id = a.message_id \
+     where a.id = $1 and a.outcome = 'accepted' and (a.number < m.attempts or m.status = 'queued')";
 const SETTLE: &str = "update message set status = $2, provider_message_id = coalesce(provider_message_id, $3), \
      error_code = $4, error_message = $5, error_retryable = $6, accepted_at = coalesce(accepted_at, $7), poll_at = $8, \
      lease_token = null, lease_until = null, updated_at = $9 where id = $1";
 const ADVANCE: &str = "update message set status = $2, provider_message_id = coalesce(provider_message_id, $3), \
      error_code = $4, error_message = $5, error_retryable = $6, updated_at = $7 where id = $1";
-const REQUEUE: &str = "update message set status = 'queued', due_at = $2, lease_token = null, lease_until = null, waiting_reason = $3, \
+/// What the last try left behind is not true of the next one.
+const REQUEUE: &str = "update message set status = 'queued', due_at = $2, lease_token = null, lease_until = null, \
+     provider_message_id = null, accepted_at = null, poll_at = null, error_code = null, error_message = null, \
+     error_retryable = null, waiting_reason = $3, \
      waiting_since = coalesce(waiting_since, $4), waiting_until = $5, waiting_detail = $6, updated_at = $4 where id = $1";
 const WAIT: &str = "update message set due_at = $3, waiting_reason = $4, waiting_since = coalesce(waiting_since, $5), waiting_until = $6, \
      waiting_detail = $7, updated_at = $5 where account_id = $1 and status = 'queued' and due_at <= $2 and (waiting_reason is null or waiting_reason <> $4)";
@@ -76,6 +81,7 @@ pub const STATEMENTS: &[&str] = &[
     INSERT_ATTEMPT,
     FINISH_ATTEMPT,
     FIND_ATTEMPT,
+    FIND_SUPERSEDED,
     SETTLE,
     ADVANCE,
     REQUEUE,
@@ -179,6 +185,12 @@ pub async fn find_attempt(conn: &mut Conn, id: &AttemptId, account: &AccountId) 
     let found: Option<String> =
         sqlx::query_scalar(FIND_ATTEMPT).bind(id.as_str()).bind(account.as_str()).fetch_optional(conn).await?;
     found.map(|id| super::row::id("message_id", id)).transpose()
+}
+
+/// True when the try was made and another one was ordered after it.
+pub async fn is_superseded(conn: &mut Conn, id: &AttemptId) -> sqlx::Result<bool> {
+    let found: Option<String> = sqlx::query_scalar(FIND_SUPERSEDED).bind(id.as_str()).fetch_optional(conn).await?;
+    Ok(found.is_some())
 }
 
 /// Reads a message and keeps others from changing it until the transaction ends.

@@ -166,7 +166,7 @@ pub async fn sign_in(
             if let Some((failures, until)) = store::guess::find(&mut conn, key, now).await?
                 && failures >= GUESSES
             {
-                return Err(Error::too_soon("Too many tries. Wait a few minutes and try again.", until.0 - now.0));
+                return Err(too_many(until.0 - now.0));
             }
         }
         match Email::parse(email) {
@@ -177,21 +177,33 @@ pub async fn sign_in(
     // An unknown address costs as much time as a known one.
     let hash = found.as_ref().map_or_else(|| NOBODY.to_owned(), |(_, hash)| hash.clone());
     let is_right = is_password(app, password, hash).await?;
-    if let Some((me, _)) = found
-        && is_right
-    {
-        app.db.write(async |conn| store::guess::clear(conn, &keys[0]).await).await?;
-        return start(app, me, user_agent).await;
-    }
+    let signed_in = found.filter(|_| is_right).map(|(me, _)| me);
+    // Counted after the hash and in one transaction: guesses at the same time learn no more than guesses in a row.
     app.db
         .write(async |conn| {
             for key in &keys {
-                store::guess::add(conn, key, now, now.plus(GUESS_WINDOW)).await?;
+                let failures = match &signed_in {
+                    None => store::guess::add(conn, key, now, now.plus(GUESS_WINDOW)).await? - 1,
+                    Some(_) => store::guess::find(conn, key, now).await?.map_or(0, |(failures, _)| failures),
+                };
+                if failures >= GUESSES {
+                    return Err(too_many(GUESS_WINDOW));
+                }
             }
-            Ok::<_, sqlx::Error>(())
+            if signed_in.is_some() {
+                store::guess::clear(conn, &keys[0]).await?;
+            }
+            Ok(())
         })
         .await?;
-    Err(ApiError::new(Kind::SignedOut, "wrong_password", "Wrong e-mail or password").into())
+    match signed_in {
+        Some(me) => start(app, me, user_agent).await,
+        None => Err(ApiError::new(Kind::SignedOut, "wrong_password", "Wrong e-mail or password").into()),
+    }
+}
+
+fn too_many(millis: i64) -> Error {
+    Error::too_soon("Too many tries. Wait a few minutes and try again.", millis)
 }
 
 /// The hash of nobody's password, with the parameters of all others.

@@ -54,6 +54,18 @@ pub async fn receive(
             }
             match (&told.event, message) {
                 (ToldEvent::Status { provider_message_id, report: Some(report) }, Some(message)) => {
+                    if let Some(attempt) = &attempt
+                        && !matches!(report.status, Status::Delivered | Status::Read)
+                        && store::queue::is_superseded(conn, attempt).await?
+                    {
+                        // Only an arrival says anything about a message that is being sent once more.
+                        let mut event = store::message::event(app.new_id(), now, report.status, Source::Webhook);
+                        event.provider_status = Some(report.provider_status.clone());
+                        event.error.clone_from(&report.failure);
+                        event.detail = Some("About an earlier try.".to_owned());
+                        store::message::insert_event(conn, &message, &event).await?;
+                        return Ok(Some(message));
+                    }
                     apply(app, conn, &message, report, Some(provider_message_id), Source::Webhook).await?;
                     Ok(Some(message))
                 }

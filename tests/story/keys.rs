@@ -1,0 +1,114 @@
+//! The encryption key: changed, lost, and what is sealed with it.
+
+use crate::support::{Client, KEY, RECIPIENT, Wishes, World, twilio_form};
+use aes_gcm::{AesGcm, KeyInit, Nonce, aead::Aead, aead::consts::U16, aes::Aes256};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tern::server::{
+    simulate::{ACCOUNT_SID, AUTH_TOKEN},
+    usecase::keys::{self, Rotation},
+};
+
+fn key(key: &str) -> Wishes {
+    Wishes { key: key.to_owned(), ..Wishes::default() }
+}
+
+async fn test(client: &Client, account: &str) -> bool {
+    let path = format!("/api/messaging-accounts/{account}/test");
+    client.post(&path, json!({})).await.expect_status(200).json()["success"] == true
+}
+
+#[tokio::test]
+async fn a_rotation_seals_everything_anew_and_the_old_key_can_go() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let account = owner.connect_twilio().await;
+    let world = world.restart_with(key(&format!("new:the key of tomorrow,old:{KEY}"))).await;
+    let owner = world.client(owner.credentials);
+    assert!(!world.app.is_key_wrong());
+    assert!(test(&owner, &account).await, "an older key opens");
+    let count = |resealed, current| Rotation { resealed, current, unreadable: 0 };
+    assert_eq!(keys::rotate(&world.app).await.expect("a rotation"), count(1, 0));
+    assert_eq!(keys::rotate(&world.app).await.expect("a rotation"), count(0, 1));
+    let world = world.restart_with(key("the key of tomorrow")).await;
+    assert!(!world.app.is_key_wrong());
+    assert!(test(&world.client(owner.credentials), &account).await);
+}
+
+#[tokio::test]
+async fn with_a_wrong_key_accounts_ask_for_their_credentials_again() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let account = owner.connect_twilio().await;
+    let id = owner.send(RECIPIENT).await;
+    let world = world.restart_with(key("not the key of before")).await;
+    let owner = world.client(owner.credentials);
+    assert!(world.app.is_key_wrong());
+    world.work().await;
+    let message = owner.message(&id).await;
+    assert_eq!((&message["status"], &message["waiting"]["reason"]), (&json!("queued"), &json!("account_error")));
+    let path = format!("/api/messaging-accounts/{account}");
+    let shown = owner.get(&path).await.expect_status(200).json();
+    assert_eq!(shown["connection_status"], "error");
+    assert!(shown["last_error"].as_str().is_some_and(|text| text.contains("Enter them again")), "{shown}");
+    assert!(!test(&owner, &account).await);
+    assert_eq!(keys::rotate(&world.app).await.expect("a rotation").unreadable, 1);
+    let entered = json!({ "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN });
+    owner.put(&format!("{path}/credentials"), entered).await.expect_status(200);
+    world.work().await;
+    assert_eq!(owner.status(&id).await, "accepted");
+    assert!(test(&owner, &account).await);
+}
+
+#[tokio::test]
+async fn the_key_of_before_makes_everything_good_again() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let account = owner.connect_twilio().await;
+    let world = world.restart_with(key("not the key of before")).await.restart().await;
+    assert!(!world.app.is_key_wrong());
+    assert!(test(&world.client(owner.credentials), &account).await);
+}
+
+#[tokio::test]
+async fn a_sealed_value_that_is_moved_does_not_open() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let account = owner.connect_twilio().await;
+    let whatsapp = crate::support::but(twilio_form(), json!({ "channel": "whatsapp" }));
+    let other = owner.post("/api/messaging-accounts", whatsapp).await.expect_status(201).id();
+    let moved = "update account set secret = (select secret from account where id = $1) where id = $2";
+    world.tamper(moved, &[&account, &other]).await;
+    assert!(!test(&owner, &other).await);
+    assert!(test(&owner, &account).await);
+}
+
+#[tokio::test]
+async fn a_sealed_value_that_is_damaged_does_not_open() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let account = owner.connect_twilio().await;
+    for damaged in ["", "v1.", "v1.a.b.c", "v2.x", "00:00:00", "hello"] {
+        world.tamper("update account set secret = $1 where id = $2", &[damaged, &account]).await;
+        assert!(!test(&owner, &account).await, "{damaged}");
+        world.work().await;
+    }
+}
+
+#[tokio::test]
+async fn a_value_in_the_older_format_opens_and_is_sealed_anew() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let account = owner.connect_twilio().await;
+    let text = json!({ "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN }).to_string();
+    let secret: [u8; 32] = Sha256::digest(KEY.as_bytes()).into();
+    let cipher = AesGcm::<Aes256, U16>::new(&secret.into());
+    let sealed = cipher.encrypt(&Nonce::<U16>::from([7; 16]), text.as_bytes()).expect("sealed");
+    let (text, tag) = sealed.split_at(sealed.len() - 16);
+    let older = format!("{}:{}:{}", hex::encode([7; 16]), hex::encode(tag), hex::encode(text));
+    world.tamper("update account set secret = $1 where id = $2", &[&older, &account]).await;
+    assert!(test(&owner, &account).await);
+    assert_eq!(keys::rotate(&world.app).await.expect("a rotation").resealed, 1);
+    assert!(world.rows("select secret from account").await[0].starts_with("v1."));
+    assert!(test(&owner, &account).await);
+}

@@ -1,0 +1,416 @@
+//! The world of the stories: a whole Tern on a temporary folder, called in process. No port but the stand-in's, no
+//! sleeping; time moves when a test moves it.
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{HeaderMap, Request, StatusCode, header},
+};
+use leptos::config::LeptosOptions;
+use serde_json::{Value, json};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tern::{
+    domain::{secret::Secret, time::Timestamp},
+    server::{
+        App,
+        clock::{FakeClock, SystemClock, new_id},
+        config::{Role, Settings, SignUp},
+        http,
+        simulate::{self, Callback, SimulateArgs, Simulator},
+        store::Db,
+        usecase::{keys, session},
+        vault::Vault,
+        worker::Worker,
+    },
+};
+use tokio::net::TcpListener;
+use tower::ServiceExt;
+
+/// 2026-11-22T09:30:00Z.
+pub const NOW: Timestamp = Timestamp(1_795_339_800_000);
+/// What providers and browsers see.
+pub const PUBLIC_URL: &str = "https://tern.test";
+/// The key of the vault, unless a test says otherwise.
+pub const KEY: &str = "the key of the test world";
+/// The owner's password.
+pub const PASSWORD: &str = "a long and calm password";
+/// The stand-in owns it.
+pub const OWN_NUMBER: &str = "+14155550132";
+/// Somebody whose phone is on.
+pub const RECIPIENT: &str = "+14155550199";
+
+/// A folder that goes with its owner.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        use tern::server::clock::Clock;
+        let path = std::env::temp_dir().join(format!("tern-test-{}", new_id(SystemClock.now())));
+        fs::create_dir_all(&path).expect("a temporary folder");
+        Self(path)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What a test may wish for.
+pub struct Wishes {
+    pub key: String,
+    pub sign_up: SignUp,
+    /// How long Tern waits for a provider's answer.
+    pub patience: Duration,
+}
+
+impl Default for Wishes {
+    fn default() -> Self {
+        Self { key: KEY.to_owned(), sign_up: SignUp::First, patience: Duration::from_secs(30) }
+    }
+}
+
+/// Everything that was ever answered, head and body.
+pub type Answers = Arc<Mutex<Vec<Vec<u8>>>>;
+
+/// A running Tern and its surroundings.
+pub struct World {
+    pub app: App,
+    pub clock: Arc<FakeClock>,
+    pub twilio: Arc<Simulator>,
+    pub worker: Worker,
+    pub answers: Answers,
+    folder: Arc<Folder>,
+    twilio_url: String,
+    router: Router,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with(Wishes::default()).await
+    }
+
+    pub async fn with(wishes: Wishes) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let clock = Arc::new(FakeClock::new(NOW));
+        let twilio = Simulator::manual(&SimulateArgs::default(), clock.clone());
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let twilio_url = format!("http://{}", listener.local_addr().expect("an address"));
+        tokio::spawn(axum::serve(listener, simulate::router(twilio.clone())).into_future());
+        Self::start(clock, twilio, twilio_url, Arc::new(Folder::new()), Answers::default(), wishes).await
+    }
+
+    async fn start(
+        clock: Arc<FakeClock>,
+        twilio: Arc<Simulator>,
+        twilio_url: String,
+        folder: Arc<Folder>,
+        answers: Answers,
+        wishes: Wishes,
+    ) -> Self {
+        let settings = Settings {
+            listen: ([127, 0, 0, 1], 3000).into(),
+            data_dir: folder.path().to_owned(),
+            database_url: None,
+            encryption_key: None,
+            public_url: Some(PUBLIC_URL.to_owned()),
+            sign_up: wishes.sign_up,
+            twilio_account_sid: None,
+            twilio_auth_token: None,
+            twilio_phone_number: None,
+            twilio_api_url: twilio_url.clone(),
+            ssl_cert_file: None,
+        };
+        let db = Db::open(&settings.database_url()).await.expect("a database");
+        db.migrate().await.expect("a schema");
+        let vault = Vault::parse(&wishes.key).expect("a key");
+        let client = reqwest::Client::builder().no_proxy().timeout(wishes.patience).build().expect("a client");
+        let app = App::new(settings, Role::All, db, vault, clock.clone(), client);
+        keys::check(&app).await.expect("a check of the keys");
+        let router = http::router(app.clone(), LeptosOptions::builder().output_name("tern").build());
+        let worker = Worker::new(app.clone());
+        Self { app, clock, twilio, worker, answers, folder, twilio_url, router }
+    }
+
+    /// The process ends and another one starts on the same folder.
+    pub async fn restart(self) -> Self {
+        self.restart_with(Wishes::default()).await
+    }
+
+    pub async fn restart_with(self, wishes: Wishes) -> Self {
+        self.app.db.close().await;
+        Self::start(self.clock, self.twilio, self.twilio_url, self.folder, self.answers, wishes).await
+    }
+
+    /// The process dies: what was under way gets no chance to say how it went. Its calls end with it.
+    pub async fn crash(self) -> Self {
+        self.restart().await
+    }
+
+    /// Somebody with these credentials.
+    pub fn client(&self, credentials: Credentials) -> Client {
+        Client { router: self.router.clone(), credentials, headers: Vec::new(), answers: self.answers.clone() }
+    }
+
+    /// Somebody unknown.
+    pub fn nobody(&self) -> Client {
+        self.client(Credentials::None)
+    }
+
+    /// The first user, signed up and signed in.
+    pub async fn owner(&self) -> Client {
+        let form = json!({ "email": "owner@example.com", "password": PASSWORD, "organization": "Acme" });
+        let answer = self.nobody().post("/api/auth/sign-up", form).await.expect_status(201);
+        self.client(answer.session())
+    }
+
+    /// Somebody of another organization.
+    pub async fn stranger(&self) -> Client {
+        let form = session::SignUpForm {
+            email: "stranger@example.com",
+            password: Secret::new(PASSWORD.to_owned()),
+            organization: Some("Other"),
+        };
+        session::add(&self.app, form, true).await.expect("a second organization");
+        let form = json!({ "email": "stranger@example.com", "password": PASSWORD });
+        let answer = self.nobody().post("/api/auth/sign-in", form).await.expect_status(200);
+        self.client(answer.session())
+    }
+
+    /// The worker looks once and finishes what it started.
+    pub async fn work(&self) {
+        self.worker.pass().await.expect("a pass of the worker");
+        self.worker.settle().await;
+    }
+
+    /// A provider's call at our door, as the stand-in would make it.
+    pub async fn hand_back(&self, callback: &Callback) -> Answer {
+        let path = callback.url.strip_prefix(PUBLIC_URL).expect("our own URL").to_owned();
+        let mut provider = self.nobody();
+        provider.headers.push(("x-twilio-signature".to_owned(), callback.signature.clone()));
+        provider.headers.push(("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()));
+        provider.call("POST", &path, callback.body.clone()).await
+    }
+
+    /// All that the provider has to say, in its order.
+    pub async fn hear_all(&self) {
+        for callback in self.twilio.take_callbacks() {
+            self.hand_back(&callback).await.expect_status(200);
+        }
+    }
+
+    /// One text per row.
+    pub async fn rows(&self, sql: &'static str) -> Vec<String> {
+        let mut conn = self.app.db.read().await.expect("a connection");
+        sqlx::query_scalar(sql).fetch_all(&mut *conn).await.expect("rows")
+    }
+
+    /// Changes what is stored behind Tern's back.
+    pub async fn tamper(&self, sql: &'static str, values: &[&str]) {
+        let work = async |conn: &mut tern::server::store::Conn| {
+            let query = values.iter().fold(sqlx::query(sql), |query, value| query.bind((*value).to_owned()));
+            query.execute(conn).await.map(drop)
+        };
+        self.app.db.write(work).await.expect("a change");
+    }
+
+    /// Every byte of the data folder.
+    pub fn stored_bytes(&self) -> Vec<Vec<u8>> {
+        let files = fs::read_dir(self.folder.path()).expect("the folder");
+        files.map(|file| fs::read(file.expect("a file").path()).expect("its bytes")).collect()
+    }
+}
+
+/// How somebody shows who they are.
+#[derive(Clone, Debug)]
+pub enum Credentials {
+    None,
+    Cookie(String),
+    Key(String),
+}
+
+/// Somebody who calls Tern.
+#[derive(Clone)]
+pub struct Client {
+    pub credentials: Credentials,
+    /// Sent with every request.
+    pub headers: Vec<(String, String)>,
+    router: Router,
+    answers: Answers,
+}
+
+impl Client {
+    /// The same with one more header.
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        let mut with = self.clone();
+        with.headers.push((name.to_owned(), value.to_owned()));
+        with
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.call("GET", path, String::new()).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.json("POST", path, body).await
+    }
+
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.json("PATCH", path, body).await
+    }
+
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        self.json("PUT", path, body).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.call("DELETE", path, String::new()).await
+    }
+
+    async fn json(&self, method: &str, path: &str, body: Value) -> Answer {
+        self.with("content-type", "application/json").call(method, path, body.to_string()).await
+    }
+
+    pub async fn call(&self, method: &str, path: &str, body: impl Into<Body>) -> Answer {
+        let mut request = Request::builder().method(method).uri(path).header(header::HOST, "tern.test");
+        match &self.credentials {
+            Credentials::None => {}
+            Credentials::Cookie(token) => request = request.header(header::COOKIE, format!("tern_session={token}")),
+            Credentials::Key(key) => request = request.header(header::AUTHORIZATION, format!("Bearer {key}")),
+        }
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(body.into()).expect("a request");
+        let response = self.router.clone().oneshot(request).await.expect("infallible");
+        let (head, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.expect("a whole answer").to_vec();
+        let heads = head
+            .headers
+            .iter()
+            .flat_map(|(name, value)| [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\n"].concat());
+        self.answers.lock().expect("no panic").push(heads.chain(body.iter().copied()).collect());
+        let text = String::from_utf8_lossy(&body).into_owned();
+        Answer { what: format!("{method} {path}"), status: head.status, headers: head.headers, text }
+    }
+
+    /// Connects the stand-in's account; its id.
+    pub async fn connect_twilio(&self) -> String {
+        let answer = self.post("/api/messaging-accounts", twilio_form()).await.expect_status(201);
+        answer.id()
+    }
+
+    /// Queues a text message; its id.
+    pub async fn send(&self, to: &str) -> String {
+        let answer = self.post("/api/messages", json!({ "channel": "sms", "to": to, "body": "Hello" })).await;
+        answer.expect_status(202).id()
+    }
+
+    /// One message.
+    pub async fn message(&self, id: &str) -> Value {
+        self.get(&format!("/api/messages/{id}")).await.expect_status(200).json()
+    }
+
+    /// Its status.
+    pub async fn status(&self, id: &str) -> String {
+        self.message(id).await["status"].as_str().expect("a status").to_owned()
+    }
+}
+
+/// Lets others go on until it is so, which must be soon.
+pub async fn until(is_so: impl AsyncFn() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("it never happened");
+}
+
+/// What connects the stand-in's account.
+pub fn twilio_form() -> Value {
+    json!({
+        "provider": "twilio", "channel": "sms", "phone_number": OWN_NUMBER,
+        "account_sid": simulate::ACCOUNT_SID, "auth_token": simulate::AUTH_TOKEN,
+    })
+}
+
+/// `base` with `changes`; null takes a field away.
+pub fn but(mut base: Value, changes: Value) -> Value {
+    let fields = base.as_object_mut().expect("an object");
+    for (name, value) in changes.as_object().expect("an object") {
+        if value.is_null() {
+            fields.remove(name);
+        } else {
+            fields.insert(name.clone(), value.clone());
+        }
+    }
+    base
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    what: String,
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    #[track_caller]
+    pub fn expect_status(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{}: {}", self.what, self.text);
+        self
+    }
+
+    /// The status and the sentence of an error, which has the shape of the contract.
+    #[track_caller]
+    pub fn expect_error(self, status: u16, sentence: &str) -> Self {
+        let answer = self.expect_status(status);
+        let body = answer.json();
+        assert_eq!(body["error"], sentence, "{}", answer.what);
+        let code = body["code"].as_str().expect("a code");
+        assert!(code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{code}");
+        assert_eq!(body["request_id"].as_str(), answer.headers.get("x-request-id").and_then(|v| v.to_str().ok()));
+        answer
+    }
+
+    /// A `400` that names exactly these fields, sorted.
+    #[track_caller]
+    pub fn expect_fields(self, fields: &[&str]) -> Self {
+        let answer = self.expect_status(400);
+        let named = answer.json()["fields"].as_object().map(|fields| fields.keys().cloned().collect::<Vec<_>>());
+        assert_eq!(named.unwrap_or_default(), fields, "{}: {}", answer.what, answer.text);
+        answer
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("{}: no JSON: {}", self.what, self.text))
+    }
+
+    #[track_caller]
+    pub fn id(&self) -> String {
+        self.json()["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// The session that the answer starts.
+    #[track_caller]
+    pub fn session(&self) -> Credentials {
+        let cookie = self.headers[header::SET_COOKIE].to_str().expect("visible ASCII");
+        let token = cookie.strip_prefix("tern_session=").and_then(|rest| rest.split(';').next()).expect("a token");
+        Credentials::Cookie(token.to_owned())
+    }
+}
