@@ -97,7 +97,8 @@ create table idempotency (
     key text not null,
     -- SHA-256 of the request body: the same key with another body is an error.
     body_hash text not null,
-    message_id text not null references message (id) on delete cascade,
+    -- Deferred: the key is taken before its message is stored, so that the loser of a race has stored nothing.
+    message_id text not null references message (id) on delete cascade deferrable initially deferred,
     created_at bigint not null,
     primary key (organization_id, key)
 );

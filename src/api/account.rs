@@ -1,6 +1,6 @@
 //! Sender accounts.
 
-use super::error::ApiError;
+use super::{codec::Json, error::ApiError};
 use crate::domain::{
     account::{Account, TestOutcome},
     id::AccountId,
@@ -10,21 +10,21 @@ use leptos::prelude::*;
 use std::collections::BTreeMap;
 
 /// All accounts, newest first.
-#[server]
+#[server(output = Json)]
 pub async fn list_accounts() -> Result<Vec<Account>, ApiError> {
     let who = crate::server::request().await?;
     Ok(crate::server::usecase::account::list(&who).await?)
 }
 
 /// One account.
-#[server]
+#[server(output = Json)]
 pub async fn load_account(id: AccountId) -> Result<Account, ApiError> {
     let who = crate::server::request().await?;
     Ok(crate::server::usecase::account::load(&who, &id).await?)
 }
 
 /// Tests the credentials and connects the account; afterwards the visitor is on the list.
-#[server]
+#[server(output = Json)]
 pub async fn connect_account(
     #[server(default)] provider: String,
     #[server(default)] channel: String,
@@ -66,7 +66,7 @@ pub async fn connect_account(
 }
 
 /// Changes name and limit; afterwards the visitor is on the list.
-#[server]
+#[server(output = Json)]
 pub async fn update_account(
     id: AccountId,
     #[server(default)] display_name: String,
@@ -90,7 +90,7 @@ pub async fn update_account(
 }
 
 /// Switches an account on or off.
-#[server]
+#[server(output = Json)]
 pub async fn set_account_active(id: AccountId, is_active: bool) -> Result<Account, ApiError> {
     let who = crate::server::request().await?;
     let patch = crate::domain::account::AccountPatch { is_active: Some(is_active), ..Default::default() };
@@ -98,14 +98,14 @@ pub async fn set_account_active(id: AccountId, is_active: bool) -> Result<Accoun
 }
 
 /// Asks the provider whether the credentials work.
-#[server]
+#[server(output = Json)]
 pub async fn test_account(id: AccountId) -> Result<TestOutcome, ApiError> {
     let who = crate::server::request().await?;
     Ok(crate::server::usecase::account::test(&who, &id).await?)
 }
 
 /// Removes an account; its history stays. Afterwards the visitor is on the list.
-#[server]
+#[server(output = Json)]
 pub async fn delete_account(id: AccountId) -> Result<(), ApiError> {
     let who = crate::server::request().await?;
     crate::server::usecase::account::delete(&who, &id).await?;
@@ -114,7 +114,7 @@ pub async fn delete_account(id: AccountId) -> Result<(), ApiError> {
 }
 
 /// Tests new credentials and keeps them; afterwards the visitor is on the list.
-#[server]
+#[server(output = Json)]
 pub async fn replace_credentials(
     id: AccountId,
     #[server(default)] credentials: BTreeMap<String, Entered>,

@@ -1,8 +1,9 @@
 //! The one error that crosses from server to browser. It holds sentences for people and codes for programs, never a
 //! cause: SQL, stacks and secrets stay in the server's log.
 
+use super::codec::JsonText;
 use crate::domain::field_error::FieldErrors;
-use leptos::server_fn::{codec::JsonEncoding, error::FromServerFnError, error::ServerFnErrorErr};
+use leptos::server_fn::{error::FromServerFnError, error::ServerFnErrorErr};
 use serde::{Deserialize, Serialize};
 
 /// What kind of failure it is, which decides the HTTP status and what a page offers.
@@ -104,7 +105,7 @@ impl ApiError {
 }
 
 impl FromServerFnError for ApiError {
-    type Encoder = JsonEncoding;
+    type Encoder = JsonText;
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         match error {

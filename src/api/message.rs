@@ -1,6 +1,6 @@
 //! Messages.
 
-use super::error::ApiError;
+use super::{codec::Json, error::ApiError};
 use crate::domain::{
     id::MessageId,
     message::{Message, Story},
@@ -9,7 +9,7 @@ use crate::domain::{
 use leptos::prelude::*;
 
 /// One page of messages, newest first; empty parameters do not matter.
-#[server]
+#[server(output = Json)]
 pub async fn list_messages(
     status: Option<String>,
     channel: Option<String>,
@@ -32,7 +32,7 @@ pub async fn list_messages(
 }
 
 /// A message with its timeline; an id that cannot be does not exist.
-#[server]
+#[server(output = Json)]
 pub async fn load_message(id: String) -> Result<Story, ApiError> {
     let who = crate::server::request().await?;
     let id = id.parse().map_err(|_| crate::server::error::Error::not_found())?;
@@ -40,7 +40,7 @@ pub async fn load_message(id: String) -> Result<Story, ApiError> {
 }
 
 /// Queues a message; afterwards the visitor is on its page.
-#[server]
+#[server(output = Json)]
 pub async fn send_message(
     #[server(default)] channel: String,
     #[server(default)] account_id: String,
@@ -64,21 +64,21 @@ pub async fn send_message(
 }
 
 /// Stops a message that still waits.
-#[server]
+#[server(output = Json)]
 pub async fn cancel_message(id: MessageId) -> Result<Message, ApiError> {
     let who = crate::server::request().await?;
     Ok(crate::server::usecase::message::cancel(&who, &id).await?)
 }
 
 /// Queues a message anew that has failed.
-#[server]
+#[server(output = Json)]
 pub async fn retry_message(id: MessageId) -> Result<Message, ApiError> {
     let who = crate::server::request().await?;
     Ok(crate::server::usecase::message::retry(&who, &id).await?)
 }
 
 /// A person's decision on a message of which nobody knows whether it went out.
-#[server]
+#[server(output = Json)]
 pub async fn resolve_message(id: MessageId, was_sent: bool) -> Result<Message, ApiError> {
     let who = crate::server::request().await?;
     Ok(crate::server::usecase::message::resolve(&who, &id, was_sent).await?)

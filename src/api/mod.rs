@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod api_key;
+pub mod codec;
 pub mod demo;
 pub mod error;
 pub mod installation;

@@ -161,7 +161,7 @@ async fn another_organization_sees_and_removes_nothing() {
         let event = store::message::event(id(), NOW, Status::Queued, Source::Api);
         let written = db.write(async |conn| {
             store::message::insert_event(conn, &message.id, &event).await?;
-            store::message::insert_key(conn, &ours, "key", "hash", message).await?;
+            assert!(store::message::take_key(conn, &ours, "key", "hash", &message.id, NOW).await?);
             store::message::remove_demo(conn, &theirs).await
         });
         written.await.expect("written");
@@ -212,12 +212,13 @@ async fn an_idempotency_key_is_used_once_per_organization() {
         let account = account(&db, &ours).await;
         let message = look(&db, &ours, &queue(&db, &ours, &account.id, 1).await[0]).await.message;
         let remember = async |organization: &OrganizationId, hash: &str| {
-            db.write(async |conn| store::message::insert_key(conn, organization, "key", hash, &message).await).await
+            let take = db
+                .write(async |conn| store::message::take_key(conn, organization, "key", hash, &message.id, NOW).await);
+            take.await.expect("asked")
         };
-        remember(&ours, "first").await.expect("stored");
-        let again = remember(&ours, "second").await.expect_err("the transaction must not be stored");
-        assert!(again.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation), "{again}");
-        remember(&theirs, "theirs").await.expect("another organization's key is another key");
+        assert!(remember(&ours, "first").await);
+        assert!(!remember(&ours, "second").await, "it is taken");
+        assert!(remember(&theirs, "theirs").await, "another organization's key is another key");
         let mut conn = db.read().await.expect("a connection");
         let found = store::message::find_key(&mut conn, &ours, "key").await.expect("asked");
         assert_eq!(found, Some(("first".to_owned(), message.id.clone())));

@@ -266,7 +266,7 @@ async fn a_report_during_the_call_leaves_the_lease_to_its_holder() {
         start(&db, &account.id, "token").await;
         let failure = Failure { code: "30003".to_owned(), message: "Unreachable.".to_owned(), retryable: true };
         let advanced = db.write(async |conn| {
-            store::queue::advance(conn, &message, Status::Undelivered, Some("SM1"), Some(&failure), NOW).await
+            store::queue::advance(conn, &message, Status::Undelivered, Some("SM1"), Some(&failure), None, NOW).await
         });
         advanced.await.expect("written");
         let held = look(&db, &organization, &message).await;

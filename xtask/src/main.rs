@@ -24,7 +24,13 @@ use std::process::ExitCode;
 #[cfg(not(feature = "tools"))]
 fn main() -> ExitCode {
     use std::os::unix::process::CommandExt;
+    if let Err(error) = shared::claim() {
+        eprintln!("xtask: the shared target folder: {error}");
+        return ExitCode::FAILURE;
+    }
     let mut cargo = shared::cargo();
+    // Cargo names the checkout to what it runs.
+    cargo.env_remove("CARGO_MANIFEST_DIR");
     cargo.args(["run", "--quiet", "--package", "xtask", "--features", "tools", "--"]);
     let error = cargo.args(std::env::args_os().skip(1)).exec();
     eprintln!("xtask: cannot start cargo: {error}");

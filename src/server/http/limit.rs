@@ -11,7 +11,11 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     num::NonZeroU32,
+    sync::atomic::{AtomicU32, Ordering},
 };
+
+/// Requests between two looks at what can be forgotten.
+const FORGET_EVERY: u32 = 10_000;
 
 /// The buckets.
 pub struct Limits {
@@ -21,6 +25,19 @@ pub struct Limits {
     provider: DefaultKeyedRateLimiter<IpAddr>,
     /// Everything else.
     other: DefaultKeyedRateLimiter<IpAddr>,
+    /// Requests so far, for [`Limits::forget`].
+    seen: AtomicU32,
+}
+
+impl Limits {
+    /// Now and then drops the addresses whose buckets are full again: there are more addresses than memory.
+    fn forget(&self) {
+        if self.seen.fetch_add(1, Ordering::Relaxed) % FORGET_EVERY == 0 {
+            for bucket in [&self.sign_in, &self.provider, &self.other] {
+                bucket.retain_recent();
+            }
+        }
+    }
 }
 
 fn per_second(rate: u32, burst: u32) -> Quota {
@@ -34,6 +51,7 @@ impl Default for Limits {
             sign_in: RateLimiter::keyed(per_second(1, 30)),
             provider: RateLimiter::keyed(per_second(2, 60)),
             other: RateLimiter::keyed(per_second(20_000, 40_000)),
+            seen: AtomicU32::new(0),
         }
     }
 }
@@ -46,6 +64,7 @@ pub fn peer(request: &Request) -> IpAddr {
 
 /// Answers 429 above the rate of the route.
 pub async fn slow_down(State(state): State<HttpState>, request: Request, next: Next) -> Response {
+    state.limits.forget();
     let path = request.uri().path();
     let is_read = request.method() == "GET";
     let bucket = if !is_read && (path.starts_with("/api/auth/sign-") || path.starts_with("/fn/sign_")) {

@@ -17,22 +17,25 @@ use super::{App, error::Error};
 use axum::{
     Router,
     extract::FromRef,
-    http::HeaderValue,
+    http::{HeaderValue, StatusCode},
     middleware,
     response::{IntoResponse, Response},
     routing::{any, get, post},
 };
 use leptos::config::LeptosOptions;
 use leptos_axum::{LeptosRoutes, generate_route_list};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tower::ServiceBuilder;
 use tower_http::{
     catch_panic::CatchPanicLayer, compression::CompressionLayer, limit::RequestBodyLimitLayer, services::ServeDir,
-    set_header::SetResponseHeaderLayer,
+    set_header::SetResponseHeaderLayer, timeout::TimeoutLayer,
 };
 
 /// The most that any request may carry.
 const BODY_MAX: usize = 1024 * 1024;
+
+/// The longest that an answer may take; a provider's call, and a caller's wait for one, fit.
+const REQUEST_MAX: Duration = Duration::from_secs(60);
 
 /// What handlers may take.
 #[derive(Clone, FromRef)]
@@ -69,7 +72,8 @@ pub fn router(app: App, options: LeptosOptions) -> Router {
     let answers = rest()
         .leptos_routes_with_context(&state, pages, context, shell)
         .fallback(page::not_found)
-        .layer(CompressionLayer::new());
+        .layer(CompressionLayer::new())
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_MAX));
     answers
         .route("/live", get(live::stream))
         .nest_service("/pkg", pkg)
@@ -141,5 +145,5 @@ async fn unknown() -> Error {
 }
 
 async fn wrong_method() -> Response {
-    (axum::http::StatusCode::METHOD_NOT_ALLOWED, "").into_response()
+    (StatusCode::METHOD_NOT_ALLOWED, "").into_response()
 }

@@ -23,7 +23,8 @@ const FIND: &str = select!("where id = $1 and organization_id = $2 and deleted_a
 /// By id alone: the worker and webhooks, which act for no person.
 const LOAD: &str = select!("where id = $1");
 const DEFAULT: &str = select!(
-    "where organization_id = $1 and channel = $2 and deleted_at is null and paused_at is null order by id limit 1"
+    "where organization_id = $1 and channel = $2 and deleted_at is null and paused_at is null \
+     order by case when stopped_at is null then 0 else 1 end, id limit 1"
 );
 const SEALED: &str = select!("where secret is not null and id > $1 order by id limit $2");
 const INSERT: &str = "insert into account (id, organization_id, provider, channel, address, display_name, daily_limit, secret, \
@@ -125,7 +126,7 @@ pub async fn find_any(conn: &mut Conn, id: &AccountId) -> sqlx::Result<Option<St
     found.map(AccountRow::read).transpose()
 }
 
-/// The organization's default for a channel: its oldest active account.
+/// The organization's default for a channel: its oldest active account, if possible one that can send.
 pub async fn find_default(
     conn: &mut Conn,
     organization: &OrganizationId,

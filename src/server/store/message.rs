@@ -44,8 +44,8 @@ const EVENTS: &str = "select e.id, e.at, e.status, e.source, e.provider_status, 
      where e.message_id = $1 and m.organization_id = $2 order by e.id limit 1000";
 const FIND_BY_PROVIDER_ID: &str = "select id from message where account_id = $1 and provider_message_id = $2";
 const FIND_KEY: &str = "select body_hash, message_id from idempotency where organization_id = $1 and key = $2";
-const INSERT_KEY: &str =
-    "insert into idempotency (organization_id, key, body_hash, message_id, created_at) values ($1, $2, $3, $4, $5)";
+const TAKE_KEY: &str = "insert into idempotency (organization_id, key, body_hash, message_id, created_at) values ($1, $2, $3, $4, $5) \
+     on conflict do nothing returning message_id";
 const REMOVE_DEMO: &str = "delete from message where organization_id = $1 and (demo_at is not null or account_id in \
      (select id from account where organization_id = $1 and demo_at is not null))";
 const HAS_DEMO: &str =
@@ -53,7 +53,7 @@ const HAS_DEMO: &str =
 
 /// For the prepare test.
 pub const STATEMENTS: &[&str] =
-    &[FIND, LIST, INSERT, INSERT_EVENT, EVENTS, FIND_BY_PROVIDER_ID, FIND_KEY, INSERT_KEY, REMOVE_DEMO, HAS_DEMO];
+    &[FIND, LIST, INSERT, INSERT_EVENT, EVENTS, FIND_BY_PROVIDER_ID, FIND_KEY, TAKE_KEY, REMOVE_DEMO, HAS_DEMO];
 
 #[derive(sqlx::FromRow)]
 pub(super) struct MessageRow {
@@ -294,23 +294,24 @@ pub async fn find_key(
     found.map(|(hash, id)| Ok((hash, row::id("message_id", id)?))).transpose()
 }
 
-/// Remembers an idempotency key.
-pub async fn insert_key(
+/// Takes an idempotency key for a message that is about to be stored; false when somebody else has it.
+pub async fn take_key(
     conn: &mut Conn,
     organization: &OrganizationId,
     key: &str,
     body_hash: &str,
-    message: &Message,
-) -> sqlx::Result<()> {
-    sqlx::query(INSERT_KEY)
+    message: &MessageId,
+    now: Timestamp,
+) -> sqlx::Result<bool> {
+    let taken = sqlx::query(TAKE_KEY)
         .bind(organization.as_str())
         .bind(key)
         .bind(body_hash)
-        .bind(message.id.as_str())
-        .bind(message.created_at.0)
-        .execute(conn)
-        .await
-        .map(drop)
+        .bind(message.as_str())
+        .bind(now.0)
+        .fetch_all(conn)
+        .await?;
+    Ok(!taken.is_empty())
 }
 
 /// Deletes the demo's messages, with their timelines.

@@ -48,7 +48,7 @@ const SETTLE: &str = "update message set status = $2, provider_message_id = coal
      error_code = $4, error_message = $5, error_retryable = $6, accepted_at = coalesce(accepted_at, $7), poll_at = $8, \
      lease_token = null, lease_until = null, updated_at = $9 where id = $1";
 const ADVANCE: &str = "update message set status = $2, provider_message_id = coalesce(provider_message_id, $3), \
-     error_code = $4, error_message = $5, error_retryable = $6, updated_at = $7 where id = $1";
+     error_code = $4, error_message = $5, error_retryable = $6, poll_at = $8, updated_at = $7 where id = $1";
 /// What the last try left behind is not true of the next one.
 const REQUEUE: &str = "update message set status = 'queued', due_at = $2, lease_token = null, lease_until = null, \
      provider_message_id = null, accepted_at = null, poll_at = null, error_code = null, error_message = null, \
@@ -230,13 +230,15 @@ pub async fn settle(conn: &mut Conn, id: &MessageId, settled: &Settled<'_>, now:
         .map(drop)
 }
 
-/// Writes what a report says of a message whose own result is still to come: the lease stays.
+/// Writes what a report says of a message whose own result is still to come: the lease stays. `poll_at` takes over if
+/// that result never comes.
 pub async fn advance(
     conn: &mut Conn,
     id: &MessageId,
     status: Status,
     provider_message_id: Option<&str>,
     failure: Option<&Failure>,
+    poll_at: Option<Timestamp>,
     now: Timestamp,
 ) -> sqlx::Result<()> {
     sqlx::query(ADVANCE)
@@ -247,6 +249,7 @@ pub async fn advance(
         .bind(failure.map(|e| e.message.as_str()))
         .bind(failure.map(|e| if e.retryable { "yes" } else { "no" }))
         .bind(now.0)
+        .bind(poll_at.map(|at| at.0))
         .execute(conn)
         .await
         .map(drop)

@@ -49,25 +49,40 @@ pub async fn send(who: &Who, form: SendForm, idempotency: Option<Idempotency>) -
     refuse_what_is_not_there(&form)?;
     let new = form.parse(phone::parse)?;
     let now = who.app.clock.now();
-    let message = who
-        .app
-        .db
-        .write(async |conn| {
-            if let Some(earlier) = find_earlier(conn, who, idempotency.as_ref()).await? {
-                return Ok(earlier);
-            }
-            let account = choose_account(conn, who, &new).await?;
-            let stored = enqueue(conn, who, &new, &account, now).await?;
-            if let Some(idempotency) = &idempotency {
-                let (key, hash) = (&idempotency.key, &idempotency.body_hash);
-                store::message::insert_key(conn, &who.organization.id, key, hash, &stored).await?;
-            }
-            Ok::<_, Error>(stored)
-        })
-        .await?;
+    // Whoever loses a race for an idempotency key looks again and finds the winner's message.
+    let message = loop {
+        if let Some(stored) = store_once(who, &new, idempotency.as_ref(), now).await? {
+            break stored;
+        }
+    };
     who.app.live.publish(&who.organization.id, Topic::Messages, Some(message.id.as_str()));
     who.app.wake.notify_one();
     Ok(message)
+}
+
+/// The message, stored now or under the same key before; `None` when the key was taken at the same time.
+async fn store_once(
+    who: &Who,
+    new: &NewMessage,
+    idempotency: Option<&Idempotency>,
+    now: Timestamp,
+) -> Result<Option<Message>, Error> {
+    who.app
+        .db
+        .write(async |conn| {
+            if let Some(earlier) = find_earlier(conn, who, idempotency).await? {
+                return Ok(Some(earlier));
+            }
+            let account = choose_account(conn, who, new).await?;
+            let id: MessageId = who.app.new_id();
+            if let Some(Idempotency { key, body_hash }) = idempotency
+                && !store::message::take_key(conn, &who.organization.id, key, body_hash, &id, now).await?
+            {
+                return Ok(None);
+            }
+            enqueue(conn, who, id, new, &account, now).await.map(Some)
+        })
+        .await
 }
 
 /// The contract's own words for what cannot be.
@@ -133,6 +148,7 @@ async fn choose_account(conn: &mut Conn, who: &Who, new: &NewMessage) -> Result<
 async fn enqueue(
     conn: &mut Conn,
     who: &Who,
+    id: MessageId,
     new: &NewMessage,
     stored: &StoredAccount,
     now: Timestamp,
@@ -142,7 +158,7 @@ async fn enqueue(
     let until = waiting.as_ref().and_then(|waiting| waiting.until);
     let segments = if new.channel == Channel::Sms { segment::measure(&new.body).count.max(1) } else { 1 };
     let message = Message {
-        id: who.app.new_id(),
+        id,
         channel: new.channel,
         direction: Direction::Outbound,
         to: new.to.as_str().to_owned(),

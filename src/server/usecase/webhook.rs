@@ -5,6 +5,7 @@ use crate::{
         channel::Channel,
         id::{AccountId, AttemptId, MessageId},
         message::{Direction, Message, Source, Status},
+        time::MINUTE,
     },
     server::{
         App,
@@ -100,11 +101,11 @@ pub async fn apply(
             _ => None,
         };
         let accepted_at = Some(locked.accepted_at.unwrap_or(now));
+        let poll_at = (!status.is_final()).then(|| now.plus(MINUTE));
         // A message in flight stays leased: its own result closes the attempt, and is joined in turn.
         if before == Status::Sending {
-            store::queue::advance(conn, id, status, provider_message_id, failure, now).await?;
+            store::queue::advance(conn, id, status, provider_message_id, failure, poll_at, now).await?;
         } else {
-            let poll_at = if status.is_final() { None } else { Some(now.plus(crate::domain::time::MINUTE)) };
             let settled = Settled { status, provider_message_id, failure, accepted_at, poll_at };
             store::queue::settle(conn, id, &settled, now).await?;
         }

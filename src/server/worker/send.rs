@@ -163,7 +163,9 @@ async fn settle(
                 event.detail = Some(format!("A result came after the message was settled: {}.", word(outcome)));
                 return store::message::insert_event(conn, id, &event).await;
             }
-            let is_refund = !matches!(outcome, Ok(_) | Err(SendError::Unknown(_)));
+            // A report that was faster than this answer proves that the provider has it, whatever the answer says.
+            let is_proved = locked.message.status.proves_sending();
+            let is_refund = !is_proved && !matches!(outcome, Ok(_) | Err(SendError::Unknown(_)));
             let day = store::queue::finish_attempt(conn, id, &claimed.token, word(outcome), is_refund, now).await?;
             if let (true, Some(day)) = (is_refund, day) {
                 store::usage::refund(conn, &account.account.id, &day, 1).await?;
@@ -171,6 +173,7 @@ async fn settle(
             }
             match outcome {
                 Ok(receipt) => accepted(app, conn, account, &locked, receipt, now).await,
+                Err(_) if is_proved => proved(app, conn, account, &locked, word(outcome), now).await,
                 Err(error) => not_accepted(app, conn, account, &locked, error, now).await,
             }
         })
@@ -213,6 +216,30 @@ async fn accepted(
     store::message::insert_event(conn, id, &event).await
 }
 
+/// The call failed, and the provider's own report says that the message is on its way: it is neither sent again nor
+/// written off.
+async fn proved(
+    app: &App,
+    conn: &mut Conn,
+    account: &StoredAccount,
+    locked: &StoredMessage,
+    answer: &str,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    let message = &locked.message;
+    let first_poll = now.plus(app.channels.of(account.account.provider).first_poll_after());
+    let settled = Settled {
+        status: message.status,
+        provider_message_id: None,
+        failure: message.error.as_ref(),
+        accepted_at: Some(locked.accepted_at.unwrap_or(now)),
+        poll_at: (!message.status.is_final()).then_some(first_poll),
+    };
+    store::queue::settle(conn, &message.id, &settled, now).await?;
+    let detail = format!("The provider reported it, although its answer to the call was: {answer}.");
+    note(app, conn, locked, message.status, &detail, now).await
+}
+
 async fn not_accepted(
     app: &App,
     conn: &mut Conn,
@@ -225,13 +252,11 @@ async fn not_accepted(
     match error {
         SendError::Rejected(failure) => fail(app, conn, locked, failure, now).await,
         SendError::Unknown(detail) => {
-            // A callback may have proved it meanwhile; then it is not unknown.
-            let status = if message.status == Status::Sending { Status::Unknown } else { message.status };
             let settled = Settled {
-                status,
+                status: Status::Unknown,
                 provider_message_id: None,
-                failure: message.error.as_ref(),
-                accepted_at: locked.accepted_at,
+                failure: None,
+                accepted_at: None,
                 poll_at: None,
             };
             store::queue::settle(conn, &message.id, &settled, now).await?;
