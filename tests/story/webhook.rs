@@ -97,6 +97,7 @@ async fn a_report_that_overtakes_the_answer_is_joined() {
     world.hear_all().await;
     assert_eq!(owner.status(&id).await, "delivered");
     world.worker.settle().await;
+    assert_eq!(world.rows("select coalesce(outcome, 'open') from attempt").await, ["unknown"], "the try is closed");
     let message = owner.message(&id).await;
     assert_eq!(message["status"], "delivered");
     assert_eq!(message["provider_message_id"], json!(world.twilio.accepted()[0].sid));

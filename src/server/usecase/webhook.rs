@@ -101,7 +101,7 @@ pub async fn apply(
         };
         let accepted_at = Some(locked.accepted_at.unwrap_or(now));
         // A message in flight stays leased: its own result closes the attempt, and is joined in turn.
-        if before == Status::Sending {
+        if locked.lease_token.is_some() {
             store::queue::advance(conn, id, status, provider_message_id, failure, now).await?;
         } else {
             let poll_at = if status.is_final() { None } else { Some(now.plus(crate::domain::time::MINUTE)) };
