@@ -1,8 +1,9 @@
 //! What providers tell us: believed when it is signed, stored before it is answered.
 
-use crate::support::{Client, OWN_NUMBER, PUBLIC_URL, RECIPIENT, World, until};
+use crate::support::{Client, OWN_NUMBER, PUBLIC_URL, RECIPIENT, Wishes, World, until};
 use serde_json::json;
-use tern::server::simulate::{ACCOUNT_SID, Callback};
+use std::time::Duration;
+use tern::server::simulate::{ACCOUNT_SID, Callback, Fault};
 
 /// A world in which one message is with the provider, and what the provider will say about it.
 async fn sent() -> (World, Client, String, Vec<Callback>) {
@@ -85,16 +86,18 @@ async fn a_signed_call_may_not_be_larger_than_providers_need() {
 
 #[tokio::test]
 async fn a_report_that_overtakes_the_answer_is_joined() {
-    let world = World::new().await;
+    let world = World::with(Wishes { patience: Duration::from_secs(2), ..Wishes::default() }).await;
     let owner = world.owner().await;
     owner.connect_twilio().await;
     let id = owner.send(RECIPIENT).await;
-    world.twilio.misbehave(tern::server::simulate::Fault::Nonsense, 1);
+    world.twilio.misbehave(Fault::AcceptThenHang, 1);
     world.worker.pass().await.expect("a pass");
     until(async || !world.twilio.accepted().is_empty()).await;
-    // The provider has it, the answer is still on its way.
+    // The provider has it, and its answer never comes.
     world.hear_all().await;
+    assert_eq!(owner.status(&id).await, "delivered");
     world.worker.settle().await;
+    assert_eq!(world.rows("select coalesce(outcome, 'open') from attempt").await, ["unknown"], "the try is closed");
     let message = owner.message(&id).await;
     assert_eq!(message["status"], "delivered");
     assert_eq!(message["provider_message_id"], json!(world.twilio.accepted()[0].sid));

@@ -29,8 +29,6 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let mut cargo = shared::cargo();
-    // Cargo names the checkout to what it runs.
-    cargo.env_remove("CARGO_MANIFEST_DIR");
     cargo.args(["run", "--quiet", "--package", "xtask", "--features", "tools", "--"]);
     let error = cargo.args(std::env::args_os().skip(1)).exec();
     eprintln!("xtask: cannot start cargo: {error}");

@@ -1,13 +1,6 @@
 //! What both lives of xtask need: the checkout, the shared target folder, and cargo.
 
-use std::{
-    env,
-    fs::{self, File},
-    io,
-    path::PathBuf,
-    process::Command,
-    time::SystemTime,
-};
+use std::{env, path::PathBuf, process::Command};
 
 /// The checkout. As cargo says at run time: this program may have been compiled for another checkout.
 pub fn root() -> PathBuf {
@@ -17,7 +10,12 @@ pub fn root() -> PathBuf {
 
 /// Makes the shared target folder ours. To cargo two checkouts are the same package and it compares times only, so what
 /// another checkout has built last would pass for ours: a touched file is compiled anew.
-pub fn claim() -> io::Result<()> {
+#[cfg(not(feature = "tools"))]
+pub fn claim() -> std::io::Result<()> {
+    use std::{
+        fs::{self, File},
+        time::SystemTime,
+    };
     let (note, here) = (target().join("tern.checkout"), root().display().to_string());
     if fs::read_to_string(&note).ok().as_ref() == Some(&here) {
         return Ok(());

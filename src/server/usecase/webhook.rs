@@ -103,7 +103,7 @@ pub async fn apply(
         let accepted_at = Some(locked.accepted_at.unwrap_or(now));
         let poll_at = (!status.is_final()).then(|| now.plus(MINUTE));
         // A message in flight stays leased: its own result closes the attempt, and is joined in turn.
-        if before == Status::Sending {
+        if locked.lease_token.is_some() {
             store::queue::advance(conn, id, status, provider_message_id, failure, poll_at, now).await?;
         } else {
             let settled = Settled { status, provider_message_id, failure, accepted_at, poll_at };
