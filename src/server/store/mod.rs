@@ -201,5 +201,5 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         webhook::STATEMENTS,
     ];
     let same = plain.into_iter().flatten().map(|text| Sql { sqlite: text, postgres: text });
-    same.chain(queue::DUAL.iter().copied())
+    same.chain(queue::DUAL.iter().copied()).chain(user::DUAL.iter().copied())
 }

@@ -1,6 +1,6 @@
 //! Users and organizations.
 
-use super::{Conn, row};
+use super::{Conn, Dialect, Sql, row};
 use crate::domain::{
     email::Email,
     id::{OrganizationId, UserId},
@@ -8,6 +8,8 @@ use crate::domain::{
     user::{Me, Organization, Role, User},
 };
 
+/// Keeps others from adding a user until the transaction ends; on SQLite a write transaction is alone anyway.
+const LOCK: Sql = Sql { sqlite: "select 1", postgres: "lock table app_user in share row exclusive mode" };
 const COUNT: &str = "select count(*) from (select id from app_user limit 1) as one";
 const INSERT_ORGANIZATION: &str = "insert into organization (id, name, created_at) values ($1, $2, $3)";
 const INSERT: &str = "insert into app_user (id, email, password_hash, role, organization_id, created_at) \
@@ -20,6 +22,8 @@ const SET_PASSWORD: &str = "update app_user set password_hash = $2 where id = $1
 
 /// For the prepare test.
 pub const STATEMENTS: &[&str] = &[COUNT, INSERT_ORGANIZATION, INSERT, FIND, LOAD, SET_PASSWORD];
+/// For the prepare test, too.
+pub const DUAL: &[Sql] = &[LOCK];
 
 #[derive(sqlx::FromRow)]
 struct UserRow {
@@ -41,6 +45,11 @@ impl UserRow {
         let role = row::value("role", &self.role, Role::from_name)?;
         Ok((Me { user: User { id: row::id("id", self.id)?, email, role }, organization }, self.password_hash))
     }
+}
+
+/// Nobody else adds a user until the transaction ends.
+pub async fn lock(conn: &mut Conn, dialect: Dialect) -> sqlx::Result<()> {
+    sqlx::query(LOCK.of(dialect)).execute(conn).await.map(drop)
 }
 
 /// True when the installation has no user yet.

@@ -135,8 +135,11 @@ pub async fn add(app: &App, form: SignUpForm<'_>, is_open: bool) -> Result<Me, E
     let now = app.clock.now();
     app.db
         .write(async |conn| {
-            if !is_open && !store::user::is_empty(conn).await? {
-                return Err(closed());
+            if !is_open {
+                store::user::lock(conn, app.db.dialect).await?;
+                if !store::user::is_empty(conn).await? {
+                    return Err(closed());
+                }
             }
             if let Some(organization) = &me.organization {
                 store::user::insert_organization(conn, organization, now).await?;
