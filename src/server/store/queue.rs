@@ -55,7 +55,7 @@ const REQUEUE: &str = "update message set status = 'queued', due_at = $2, lease_
      error_retryable = null, waiting_reason = $3, \
      waiting_since = coalesce(waiting_since, $4), waiting_until = $5, waiting_detail = $6, updated_at = $4 where id = $1";
 const WAIT: &str = "update message set due_at = $3, waiting_reason = $4, waiting_since = coalesce(waiting_since, $5), waiting_until = $6, \
-     waiting_detail = $7, updated_at = $5 where account_id = $1 and status = 'queued' and due_at <= $2 and (waiting_reason is null or waiting_reason <> $4)";
+     waiting_detail = $7, updated_at = $5 where account_id = $1 and status = 'queued' and due_at <= $2";
 const HOLD: &str = "update message set waiting_reason = $2, waiting_since = $3, waiting_until = null, waiting_detail = $4, updated_at = $3 \
      where account_id = $1 and status = 'queued'";
 const WAKE: &str = "update message set due_at = $2, waiting_reason = null, waiting_since = null, waiting_until = null, waiting_detail = null, \
