@@ -59,13 +59,15 @@ pub async fn claim(app: &App, id: &AccountId, room: u32) -> Result<Option<Claim>
             let due = store::queue::count_due(conn, id, now, room.into()).await?;
             let used = store::usage::find(conn, id, &day).await?;
             let take = due.min(stored.account.daily_limit.saturating_sub(used));
-            let reserved = take > 0 && store::usage::reserve(conn, id, &day, take, stored.account.daily_limit).await?;
-            if !reserved {
+            if take == 0 {
                 if due > 0 {
                     let detail = limit_reached(&stored.account);
                     store::queue::wait(conn, id, WaitingReason::DailyLimit, tomorrow, &detail, now).await?;
                 }
                 return Ok(None);
+            }
+            if !store::usage::reserve(conn, id, &day, take, stored.account.daily_limit).await? {
+                return Ok(None); // another process reserved meanwhile; fewer may fit, which the next pass finds out
             }
             let lease_until = now.plus(super::LEASE);
             let messages = store::queue::claim(conn, app.db.dialect, id, now, take, &token, lease_until).await?;
