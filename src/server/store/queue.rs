@@ -57,7 +57,7 @@ const REQUEUE: &str = "update message set status = 'queued', due_at = $2, lease_
 const WAIT: &str = "update message set due_at = $3, waiting_reason = $4, waiting_since = coalesce(waiting_since, $5), waiting_until = $6, \
      waiting_detail = $7, updated_at = $5 where account_id = $1 and status = 'queued' and due_at <= $2";
 const HOLD: &str = "update message set waiting_reason = $2, waiting_since = $3, waiting_until = null, waiting_detail = $4, updated_at = $3 \
-     where account_id = $1 and status = 'queued'";
+     where account_id = $1 and status = 'queued' and (waiting_reason is null or waiting_reason <> 'scheduled' or due_at <= $3)";
 const WAKE: &str = "update message set due_at = $2, waiting_reason = null, waiting_since = null, waiting_until = null, waiting_detail = null, \
      updated_at = $2 where account_id = $1 and status = 'queued' and waiting_reason = $3";
 const CANCEL: &str = "update message set status = 'canceled', waiting_reason = null, waiting_since = null, waiting_until = null, \
@@ -297,7 +297,7 @@ pub async fn wait(
         .map(drop)
 }
 
-/// Everything queued of an account waits for a person.
+/// Everything queued of an account waits for a person, but for what waits for its date: that must not forget it.
 pub async fn hold(
     conn: &mut Conn,
     account: &AccountId,
