@@ -48,6 +48,9 @@ pub async fn observe(State(app): State<App>, request: Request, next: Next) -> Re
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
         response = render(&error, response, &id);
     } else if is_api && is_bare_error(&response) {
+        if response.status() == StatusCode::BAD_REQUEST {
+            *response.status_mut() = StatusCode::NOT_FOUND; // a path that is no text: what it names cannot exist
+        }
         let error = bare(response.status());
         response = render(&error, response, &id);
     }
@@ -98,7 +101,7 @@ fn is_bare_error(response: &Response) -> bool {
     // Server functions write their own errors.
     let is_ours =
         response.headers().contains_key("serverfnerror") || response.headers().contains_key("server-fn-error");
-    matches!(status.as_u16(), 404 | 405 | 408 | 413 | 415) && !is_json && !is_ours
+    matches!(status.as_u16(), 400 | 404 | 405 | 408 | 413 | 415) && !is_json && !is_ours
 }
 
 fn bare(status: StatusCode) -> ApiError {

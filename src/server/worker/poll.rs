@@ -2,7 +2,10 @@
 //! tells its story.
 
 use crate::{
-    domain::{message::Source, time::MINUTE},
+    domain::{
+        message::Source,
+        time::{DAY, MINUTE},
+    },
     server::{
         App,
         channel::Asked,
@@ -45,7 +48,8 @@ async fn one(app: &App, stored: &StoredMessage) -> Result<(), Error> {
         now,
     };
     let Ok(answer) = app.channels.of(account.account.provider).poll(&login, &asked).await else {
-        let later = Some(now.plus(5 * MINUTE));
+        // As long as a real provider is asked at all; credentials of a deleted account never come back.
+        let later = (now.0 - asked.accepted_at.0 < 2 * DAY).then(|| now.plus(5 * MINUTE));
         return Ok(app.db.write(async |conn| store::queue::set_poll(conn, &message.id, later).await).await?);
     };
     let news = answer.report.as_ref().filter(|report| message.status.join(report.status) != message.status);
