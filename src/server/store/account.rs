@@ -36,13 +36,28 @@ const UPDATE: &str = "update account set display_name = $3, daily_limit = $4, pa
      where id = $1 and organization_id = $2 and deleted_at is null";
 const SET_HEALTH: &str = "update account set connection_status = $2, last_error = $3, stopped_at = $4 where id = $1";
 const SET_SECRET: &str = "update account set secret = $2 where id = $1 and organization_id = $3 and deleted_at is null";
+const SET_ERROR: &str = "update account set connection_status = $2, last_error = $3 where id = $1";
 const RESEAL: &str = "update account set secret = $3 where id = $1 and secret = $2 returning id";
 const DELETE: &str = "update account set deleted_at = $3, secret = null where id = $1 and organization_id = $2 and deleted_at is null returning id";
 const REMOVE_DEMO: &str = "update account set deleted_at = $2, secret = null where organization_id = $1 and demo_at is not null and deleted_at is null";
 
 /// For the prepare test.
-pub const STATEMENTS: &[&str] =
-    &[LIST, FIND, LOAD, DEFAULT, SEALED, INSERT, TAKEN, UPDATE, SET_HEALTH, SET_SECRET, RESEAL, DELETE, REMOVE_DEMO];
+pub const STATEMENTS: &[&str] = &[
+    LIST,
+    FIND,
+    LOAD,
+    DEFAULT,
+    SEALED,
+    INSERT,
+    TAKEN,
+    UPDATE,
+    SET_HEALTH,
+    SET_ERROR,
+    SET_SECRET,
+    RESEAL,
+    DELETE,
+    REMOVE_DEMO,
+];
 
 #[derive(sqlx::FromRow)]
 struct AccountRow {
@@ -217,6 +232,12 @@ pub async fn set_health(
         .execute(conn)
         .await
         .map(drop)
+}
+
+/// Writes why a test failed. It neither stops the sending nor lets a stopped account send again.
+pub async fn set_error(conn: &mut Conn, id: &AccountId, error: &str) -> sqlx::Result<()> {
+    let status = ConnectionStatus::Error.as_str();
+    sqlx::query(SET_ERROR).bind(id.as_str()).bind(status).bind(error).execute(conn).await.map(drop)
 }
 
 /// Replaces the sealed credentials.

@@ -200,7 +200,7 @@ async fn note_test(who: &Who, id: &AccountId, result: Result<(), String>) -> Res
                 store::account::set_health(conn, id, ConnectionStatus::Connected, None, None).await?;
                 store::queue::wake(conn, id, WaitingReason::AccountError, now).await
             }
-            Some(error) => store::account::set_health(conn, id, ConnectionStatus::Error, Some(error), None).await,
+            Some(error) => store::account::set_error(conn, id, error).await,
         })
         .await?;
     changed(who, id);
