@@ -32,7 +32,7 @@ pub struct Limits {
 impl Limits {
     /// Now and then drops the addresses whose buckets are full again: there are more addresses than memory.
     fn forget(&self) {
-        if self.seen.fetch_add(1, Ordering::Relaxed) % FORGET_EVERY == 0 {
+        if self.seen.fetch_add(1, Ordering::Relaxed).is_multiple_of(FORGET_EVERY) {
             for bucket in [&self.sign_in, &self.provider, &self.other] {
                 bucket.retain_recent();
             }

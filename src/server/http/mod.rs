@@ -35,7 +35,7 @@ use tower_http::{
 const BODY_MAX: usize = 1024 * 1024;
 
 /// The longest that an answer may take; a provider's call, and a caller's wait for one, fit.
-const REQUEST_MAX: Duration = Duration::from_secs(60);
+const REQUEST_MAX: Duration = Duration::from_mins(1);
 
 /// What handlers may take.
 #[derive(Clone, FromRef)]

@@ -32,7 +32,8 @@ impl LazyRoute for SettingsPage {
         Self
     }
 
-    fn view(_page: Self) -> AnyView {
+    fn view(page: Self) -> AnyView {
+        let SettingsPage = page;
         view! { <Settings /> }.into_any()
     }
 }

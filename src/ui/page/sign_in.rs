@@ -24,7 +24,8 @@ impl LazyRoute for SignInPage {
         Self
     }
 
-    fn view(_page: Self) -> AnyView {
+    fn view(page: Self) -> AnyView {
+        let SignInPage = page;
         view! { <SignIn /> }.into_any()
     }
 }

@@ -24,7 +24,8 @@ impl LazyRoute for WelcomePage {
         Self
     }
 
-    fn view(_page: Self) -> AnyView {
+    fn view(page: Self) -> AnyView {
+        let WelcomePage = page;
         view! { <Welcome /> }.into_any()
     }
 }

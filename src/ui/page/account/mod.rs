@@ -50,7 +50,8 @@ impl LazyRoute for AccountsPage {
         Self
     }
 
-    fn view(_page: Self) -> AnyView {
+    fn view(page: Self) -> AnyView {
+        let AccountsPage = page;
         view! { <Accounts /> }.into_any()
     }
 }

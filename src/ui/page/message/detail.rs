@@ -25,7 +25,8 @@ impl LazyRoute for MessageDetailPage {
         Self
     }
 
-    fn view(_page: Self) -> AnyView {
+    fn view(page: Self) -> AnyView {
+        let MessageDetailPage = page;
         view! { <MessageDetail /> }.into_any()
     }
 }

@@ -71,7 +71,8 @@ impl LazyRoute for MessagesPage {
         Self
     }
 
-    fn view(_page: Self) -> AnyView {
+    fn view(page: Self) -> AnyView {
+        let MessagesPage = page;
         view! { <Messages /> }.into_any()
     }
 }
