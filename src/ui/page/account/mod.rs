@@ -185,24 +185,6 @@ fn Totals(list: Signal<Vec<Account>>) -> impl IntoView {
     }
 }
 
-/// Loaded when it is opened.
-#[lazy]
-fn connect_dialog(action: Post<Account>) -> AnyView {
-    view! { <ConnectDialog action /> }.into_any()
-}
-
-/// Loaded when it is opened.
-#[lazy]
-fn edit_dialog(id: AccountId, update: Post<Account>, replace: Post<Account>) -> AnyView {
-    view! { <EditDialog id update replace /> }.into_any()
-}
-
-/// Loaded when it is opened.
-#[lazy]
-fn delete_dialog(id: AccountId, action: Post<()>) -> AnyView {
-    view! { <DeleteDialog id action /> }.into_any()
-}
-
 /// Which dialog is open. The posts live here, because a dialog is gone by the time that its answer is told.
 #[component]
 fn Dialogs() -> impl IntoView {
@@ -236,10 +218,8 @@ fn Dialogs() -> impl IntoView {
         is_open
     });
     view! {
-        <Suspense>
-            {move || is_adding.get().then(|| Suspend::new(connect_dialog(connect)))}
-            {move || edited.get().map(|id| Suspend::new(edit_dialog(id, update, replace)))}
-            {move || deleted.get().map(|id| Suspend::new(delete_dialog(id, delete)))}
-        </Suspense>
+        {move || is_adding.get().then(|| view! { <ConnectDialog action=connect /> })}
+        {move || edited.get().map(|id| view! { <EditDialog id update replace /> })}
+        {move || deleted.get().map(|id| view! { <DeleteDialog id action=delete /> })}
     }
 }

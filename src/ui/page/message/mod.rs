@@ -104,14 +104,8 @@ fn Messages() -> impl IntoView {
         <Transition fallback=|| view! { <TableSkeleton columns=4 /> }>
             <MessageList asked messages accounts />
         </Transition>
-        <Suspense>{move || is_composing.get().then(|| Suspend::new(compose_dialog(accounts)))}</Suspense>
+        {move || is_composing.get().then(|| view! { <ComposeDialog accounts /> })}
     }
-}
-
-/// Loaded when it is opened.
-#[lazy]
-fn compose_dialog(accounts: Accounts) -> AnyView {
-    view! { <ComposeDialog accounts /> }.into_any()
 }
 
 /// The accounts, from the server.
