@@ -19,6 +19,7 @@ use std::{
     fs::{self, File},
     io::{BufRead, IsTerminal, Write},
     net::SocketAddr,
+    os::unix::fs::DirBuilderExt,
     process::ExitCode,
     sync::Arc,
     time::Duration,
@@ -96,11 +97,16 @@ fn shown(error: Error) -> anyhow::Error {
     }
 }
 
+/// Makes the data folder, for its owner only: it holds people's messages.
+fn make_data_dir(settings: &Settings) -> anyhow::Result<()> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&settings.data_dir);
+    made.with_context(|| format!("cannot make the data folder {}", settings.data_dir.display()))
+}
+
 /// Opens the database and brings its schema up to date.
 async fn open(settings: &Settings) -> anyhow::Result<Db> {
     settings.check().map_err(|line| anyhow!(line))?;
-    fs::create_dir_all(&settings.data_dir)
-        .with_context(|| format!("cannot make the data folder {}", settings.data_dir.display()))?;
+    make_data_dir(settings)?;
     let db = Db::open(&settings.database_url()).await.context("cannot open the database")?;
     db.migrate().await.context("cannot bring the database's schema up to date")?;
     Ok(db)
@@ -138,8 +144,7 @@ async fn app(settings: Settings, role: Role) -> anyhow::Result<App> {
 
 /// One server per data folder: the second one ends with one line. The lock goes with the process, however it ends.
 fn own(settings: &Settings) -> anyhow::Result<File> {
-    fs::create_dir_all(&settings.data_dir)
-        .with_context(|| format!("cannot make the data folder {}", settings.data_dir.display()))?;
+    make_data_dir(settings)?;
     let path = settings.data_dir.join("tern.lock");
     let lock = File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
     match lock.try_lock() {

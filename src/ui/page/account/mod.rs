@@ -91,7 +91,8 @@ fn AccountList(accounts: Loaded) -> impl IntoView {
         Some(Ok(list)) if list.is_empty() => Shown::Empty,
         Some(Ok(_)) => Shown::Full,
     });
-    let list = Signal::derive(move || accounts.get().and_then(Result::ok).unwrap_or_default());
+    // A memo, not a derived signal: each row looks into it, and must not copy it.
+    let list = Memo::new(move |_| accounts.get().and_then(Result::ok).unwrap_or_default());
     move || match shown.get() {
         Shown::Loading => EitherOf4::A(view! { <TableSkeleton columns=5 /> }),
         Shown::Failed(error) => EitherOf4::B(view! { <ErrorBox error retry=move |()| accounts.refetch() /> }),
@@ -123,7 +124,7 @@ fn NoAccounts() -> impl IntoView {
 }
 
 #[component]
-fn Table(list: Signal<Vec<Account>>) -> impl IntoView {
+fn Table(list: Memo<Vec<Account>>) -> impl IntoView {
     view! {
         <Totals list />
         <div class="card table">
@@ -151,7 +152,7 @@ fn Table(list: Signal<Vec<Account>>) -> impl IntoView {
 
 /// The day at a glance.
 #[component]
-fn Totals(list: Signal<Vec<Account>>) -> impl IntoView {
+fn Totals(list: Memo<Vec<Account>>) -> impl IntoView {
     let sum = move |of: fn(&Account) -> u32| list.with(|list| list.iter().map(of).sum::<u32>());
     let sent = move || sum(|account| account.sent_today);
     let limit = move || sum(|account| if account.is_active { account.daily_limit } else { 0 });

@@ -21,7 +21,7 @@ pub fn AccountRow(
     /// As it was when the row appeared.
     first: Account,
     /// All accounts as they are now.
-    list: Signal<Vec<Account>>,
+    list: Memo<Vec<Account>>,
 ) -> impl IntoView {
     let (id, channel, address) = (first.id.clone(), first.channel, first.address.clone());
     let row_id = StoredValue::new(id.clone());

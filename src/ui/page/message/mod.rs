@@ -192,7 +192,7 @@ fn MessageList(
         Some(Ok(page)) if page.data.is_empty() => Shown::Empty,
         Some(Ok(_)) => Shown::Full,
     });
-    let page = Signal::derive(move || messages.get().and_then(Result::ok));
+    let page = Memo::new(move |_| messages.get().and_then(Result::ok));
     move || match shown.get() {
         Shown::Loading => EitherOf4::A(view! { <TableSkeleton columns=4 /> }),
         Shown::Failed(error) => EitherOf4::B(view! { <ErrorBox error retry=move |()| messages.refetch() /> }),
@@ -229,7 +229,7 @@ fn NoMessages(is_filtered: bool) -> impl IntoView {
 }
 
 #[component]
-fn Table(asked: Memo<Asked>, page: Signal<Option<Page<Message>>>, accounts: Accounts) -> impl IntoView {
+fn Table(asked: Memo<Asked>, page: Memo<Option<Page<Message>>>, accounts: Accounts) -> impl IntoView {
     let rows = move || page.get().map(|page| page.data).unwrap_or_default();
     let next = move || page.with(|page| page.as_ref().and_then(|page| page.next_cursor.clone()));
     view! {
@@ -269,7 +269,7 @@ fn Table(asked: Memo<Asked>, page: Signal<Option<Page<Message>>>, accounts: Acco
 
 /// A row that lives as long as its message: the status moves in place.
 #[component]
-fn Row(first: Message, page: Signal<Option<Page<Message>>>, accounts: Accounts) -> impl IntoView {
+fn Row(first: Message, page: Memo<Option<Page<Message>>>, accounts: Accounts) -> impl IntoView {
     let id = StoredValue::new(first.id.clone());
     let at_first = first.status;
     let status = Memo::new(move |last: Option<&Status>| {
