@@ -84,6 +84,7 @@ test("the button waits for what is required, Escape closes, and the focus comes 
   await page.getByRole("link", { name: "Add Account" }).click();
   const dialog = page.getByRole("dialog");
   const button = dialog.getByRole("button", { name: "Connect Account" });
+  await expect(dialog.getByRole("radio", { name: "WhatsApp" })).toBeFocused();
   await expect(button).toBeDisabled();
   await fillAccount(page, { channel: "WhatsApp", number: "+14155550132" });
   await expect(button).toBeEnabled();

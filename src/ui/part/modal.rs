@@ -30,6 +30,11 @@ pub fn Modal(
             // The server drew it open, which is not modal.
             let _ = dialog.remove_attribute("open");
             let _ = dialog.show_modal();
+            // Into the first field; a browser would choose the close button.
+            let first = dialog.query_selector(".inside :is(input:not([type=hidden]), select, textarea, .btn)");
+            if let Some(first) = first.ok().flatten().and_then(|first| first.dyn_into::<HtmlElement>().ok()) {
+                let _ = first.focus();
+            }
             let opener = opener.clone();
             on_cleanup(move || {
                 request_animation_frame(move || {
