@@ -213,6 +213,12 @@ pub struct Settled<'a> {
     pub poll_at: Option<Timestamp>,
 }
 
+impl Settled<'static> {
+    /// Maybe sent: held until there is evidence or a person decides.
+    pub const UNKNOWN: Self =
+        Self { status: Status::Unknown, provider_message_id: None, failure: None, accepted_at: None, poll_at: None };
+}
+
 /// Writes the state and ends the lease.
 pub async fn settle(conn: &mut Conn, id: &MessageId, settled: &Settled<'_>, now: Timestamp) -> sqlx::Result<()> {
     sqlx::query(SETTLE)

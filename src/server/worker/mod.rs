@@ -165,14 +165,7 @@ impl Worker {
                 if let Some(token) = &locked.lease_token {
                     store::queue::finish_attempt(conn, id, token, "unknown", false, now).await?;
                 }
-                let settled = Settled {
-                    status: Status::Unknown,
-                    provider_message_id: None,
-                    failure: None,
-                    accepted_at: None,
-                    poll_at: None,
-                };
-                store::queue::settle(conn, id, &settled, now).await?;
+                store::queue::settle(conn, id, &Settled::UNKNOWN, now).await?;
                 let mut event = store::message::event(app.new_id(), now, Status::Unknown, Source::Worker);
                 event.detail =
                     Some("Tern stopped while the message was on its way; the provider may have it.".to_owned());

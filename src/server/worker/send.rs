@@ -254,14 +254,7 @@ async fn not_accepted(
     match error {
         SendError::Rejected(failure) => fail(app, conn, locked, failure, now).await,
         SendError::Unknown(detail) => {
-            let settled = Settled {
-                status: Status::Unknown,
-                provider_message_id: None,
-                failure: None,
-                accepted_at: None,
-                poll_at: None,
-            };
-            store::queue::settle(conn, &message.id, &settled, now).await?;
+            store::queue::settle(conn, &message.id, &Settled::UNKNOWN, now).await?;
             note(app, conn, locked, Status::Unknown, detail, now).await
         }
         SendError::Unauthorized(reason) => {

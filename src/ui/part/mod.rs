@@ -13,6 +13,7 @@ pub mod modal;
 pub mod page_head;
 pub mod post;
 pub mod shell;
+pub mod shown;
 pub mod skeleton;
 pub mod submit;
 pub mod theme;

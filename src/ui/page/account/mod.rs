@@ -23,6 +23,7 @@ use crate::{
         live::Live,
         page_head::PageHead,
         post::{Post, PostForm},
+        shown::Shown,
         skeleton::TableSkeleton,
         submit::Submit,
         toast::Toasts,
@@ -74,23 +75,9 @@ fn Accounts() -> impl IntoView {
     }
 }
 
-/// What there is to show; the list is drawn anew only when this changes, and its rows keep their focus.
-#[derive(Debug, Clone, PartialEq)]
-enum Shown {
-    Loading,
-    Failed(ApiError),
-    Empty,
-    Full,
-}
-
 #[component]
 fn AccountList(accounts: Loaded) -> impl IntoView {
-    let shown = Memo::new(move |_| match accounts.get() {
-        None => Shown::Loading,
-        Some(Err(error)) => Shown::Failed(error),
-        Some(Ok(list)) if list.is_empty() => Shown::Empty,
-        Some(Ok(_)) => Shown::Full,
-    });
+    let shown = Shown::of(accounts, Vec::is_empty);
     // A memo, not a derived signal: each row looks into it, and must not copy it.
     let list = Memo::new(move |_| accounts.get().and_then(Result::ok).unwrap_or_default());
     move || match shown.get() {

@@ -18,6 +18,7 @@ use crate::{
         icon::Icon,
         live::Live,
         page_head::PageHead,
+        shown::Shown,
         skeleton::TableSkeleton,
         time::Time,
     },
@@ -171,27 +172,13 @@ fn Filters(asked: Memo<Asked>, accounts: Accounts) -> impl IntoView {
     }
 }
 
-/// What there is to show; the list is drawn anew only when this changes.
-#[derive(Debug, Clone, PartialEq)]
-enum Shown {
-    Loading,
-    Failed(ApiError),
-    Empty,
-    Full,
-}
-
 #[component]
 fn MessageList(
     asked: Memo<Asked>,
     messages: Resource<Result<Page<Message>, ApiError>>,
     accounts: Accounts,
 ) -> impl IntoView {
-    let shown = Memo::new(move |_| match messages.get() {
-        None => Shown::Loading,
-        Some(Err(error)) => Shown::Failed(error),
-        Some(Ok(page)) if page.data.is_empty() => Shown::Empty,
-        Some(Ok(_)) => Shown::Full,
-    });
+    let shown = Shown::of(messages, |page| page.data.is_empty());
     let page = Memo::new(move |_| messages.get().and_then(Result::ok));
     move || match shown.get() {
         Shown::Loading => EitherOf4::A(view! { <TableSkeleton columns=4 /> }),
