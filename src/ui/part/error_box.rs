@@ -1,5 +1,6 @@
 //! What stands where data should be when it could not be loaded.
 
+use super::form::sentence;
 use crate::api::error::ApiError;
 use leptos::prelude::*;
 
@@ -40,7 +41,7 @@ pub fn FormError(
                     .map(|error| {
                         view! {
                             <div class="notice bad">
-                                {error.message}
+                                {sentence(&error.message)}
                                 {error.retry_after.map(|seconds| format!(" Try again in {seconds} seconds."))}
                                 {error.reference.map(|reference| view! { <small>"Reference: " {reference}</small> })}
                             </div>
