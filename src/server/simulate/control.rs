@@ -1,6 +1,6 @@
 //! How a test in another process commands the stand-in. No sign-in: it is a tool of the loopback interface.
 
-use super::{Accepted, Fault, On, Settings, Simulator, account::known};
+use super::{Accepted, Chaos, Fault, On, Settings, Simulator, account::known, chaos::Lots};
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -26,6 +26,12 @@ pub struct NewFault {
 /// `POST /simulator/faults`
 pub async fn add_fault(State(simulator): Simulated, Json(new): Json<NewFault>) -> StatusCode {
     simulator.misbehave_on(new.on, new.fault, new.times.unwrap_or(1));
+    StatusCode::NO_CONTENT
+}
+
+/// `POST /simulator/chaos`: `{"seed": 7}` with odds of its own or the usual ones; null ends it.
+pub async fn change_chaos(State(simulator): Simulated, Json(chaos): Json<Option<Chaos>>) -> StatusCode {
+    simulator.state().chaos = chaos.map(Lots::new);
     StatusCode::NO_CONTENT
 }
 

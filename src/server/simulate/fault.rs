@@ -1,6 +1,6 @@
 //! Misbehaviour on command: what networks and providers do on their bad days.
 
-use super::{Simulator, refusal::Refusal};
+use super::{Simulator, journal::Heard, refusal::Refusal};
 use axum::{
     body::{Body, Bytes},
     extract::{Request, State},
@@ -79,14 +79,18 @@ impl Simulator {
         }
     }
 
-    /// Uses up the next fault for a request.
+    /// Uses up the next fault for a request; without one a lot is drawn.
     fn next_fault(&self, is_create: bool) -> Option<Fault> {
-        let faults = &mut self.state().faults;
-        let at = faults.iter().position(|ordered| match ordered.on {
+        let mut state = self.state();
+        let is_meant = |ordered: &Ordered| match ordered.on {
             On::Any => true,
             On::Create => is_create,
             On::Read => !is_create,
-        })?;
+        };
+        let Some(at) = state.faults.iter().position(is_meant) else {
+            return state.chaos.as_mut().and_then(|lots| lots.draw(is_create));
+        };
+        let faults = &mut state.faults;
         let ordered = &mut faults[at];
         ordered.times -= 1;
         let fault = ordered.fault;
@@ -98,8 +102,17 @@ impl Simulator {
 }
 
 /// Lets a request go wrong when it is its turn.
-pub(super) async fn misbehave(State(simulator): State<Arc<Simulator>>, request: Request, next: Next) -> Response {
-    match simulator.next_fault(request.method() == Method::POST) {
+pub(super) async fn misbehave(State(simulator): State<Arc<Simulator>>, mut request: Request, next: Next) -> Response {
+    let fault = simulator.next_fault(request.method() == Method::POST);
+    // For the journal: what the sender will hear, should the message be accepted.
+    request.extensions_mut().insert(match fault {
+        Some(Fault::Nonsense) => Heard::Nonsense,
+        Some(Fault::AcceptThenFail) => Heard::Failure,
+        Some(Fault::AcceptThenDrop) => Heard::Drop,
+        Some(Fault::AcceptThenHang) => Heard::Nothing,
+        _ => Heard::Truth,
+    });
+    match fault {
         None => next.run(request).await,
         Some(Fault::Latency { ms }) => {
             tokio::time::sleep(Duration::from_millis(ms)).await;
