@@ -10,6 +10,7 @@ pub mod config;
 pub mod error;
 pub mod http;
 pub mod live;
+pub mod oracle;
 pub mod phone;
 pub mod simulate;
 pub mod store;

@@ -1,6 +1,9 @@
 //! The world of the stories: a whole Tern on a temporary folder, called in process. No port but the stand-in's, no
-//! sleeping; time moves when a test moves it.
+//! sleeping; time moves when a test moves it. When the world ends, the oracle judges it.
 
+mod oracle;
+
+use self::oracle::{Judge, Promised};
 use axum::{
     Router,
     body::{Body, to_bytes},
@@ -94,6 +97,7 @@ pub struct World {
     folder: Arc<Folder>,
     twilio_url: String,
     router: Router,
+    judge: Judge,
 }
 
 impl World {
@@ -108,7 +112,9 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let twilio_url = format!("http://{}", listener.local_addr().expect("an address"));
         tokio::spawn(axum::serve(listener, simulate::router(twilio.clone())).into_future());
-        Self::start(clock, twilio, twilio_url, Arc::new(Folder::new()), Answers::default(), wishes).await
+        let folder = Arc::new(Folder::new());
+        let judge = Judge::new(folder.clone(), twilio.clone());
+        Self::start(clock, twilio, twilio_url, folder, Answers::default(), judge, wishes).await
     }
 
     async fn start(
@@ -117,6 +123,7 @@ impl World {
         twilio_url: String,
         folder: Arc<Folder>,
         answers: Answers,
+        judge: Judge,
         wishes: Wishes,
     ) -> Self {
         let settings = Settings {
@@ -140,7 +147,7 @@ impl World {
         keys::check(&app).await.expect("a check of the keys");
         let router = http::router(app.clone(), LeptosOptions::builder().output_name("tern").build());
         let worker = Worker::new(app.clone());
-        Self { app, clock, twilio, worker, answers, folder, twilio_url, router }
+        Self { app, clock, twilio, worker, answers, folder, twilio_url, router, judge }
     }
 
     /// The process ends and another one starts on the same folder.
@@ -150,7 +157,7 @@ impl World {
 
     pub async fn restart_with(self, wishes: Wishes) -> Self {
         self.app.db.close().await;
-        Self::start(self.clock, self.twilio, self.twilio_url, self.folder, self.answers, wishes).await
+        Self::start(self.clock, self.twilio, self.twilio_url, self.folder, self.answers, self.judge, wishes).await
     }
 
     /// The process dies: what was under way gets no chance to say how it went. Its calls end with it.
@@ -160,7 +167,8 @@ impl World {
 
     /// Somebody with these credentials.
     pub fn client(&self, credentials: Credentials) -> Client {
-        Client { router: self.router.clone(), credentials, headers: Vec::new(), answers: self.answers.clone() }
+        let (router, answers, promised) = (self.router.clone(), self.answers.clone(), self.judge.promised.clone());
+        Client { credentials, headers: Vec::new(), router, answers, promised }
     }
 
     /// Somebody unknown.
@@ -248,6 +256,7 @@ pub struct Client {
     pub headers: Vec<(String, String)>,
     router: Router,
     answers: Answers,
+    promised: Promised,
 }
 
 impl Client {
@@ -302,7 +311,9 @@ impl Client {
             .flat_map(|(name, value)| [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\n"].concat());
         self.answers.lock().expect("no panic").push(heads.chain(body.iter().copied()).collect());
         let text = String::from_utf8_lossy(&body).into_owned();
-        Answer { what: format!("{method} {path}"), status: head.status, headers: head.headers, text }
+        let answer = Answer { what: format!("{method} {path}"), status: head.status, headers: head.headers, text };
+        self.promised.note(method, path, &answer);
+        answer
     }
 
     /// Connects the stand-in's account; its id.

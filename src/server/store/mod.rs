@@ -12,6 +12,7 @@ pub mod account;
 pub mod api_key;
 pub mod guess;
 pub mod message;
+pub mod oracle;
 pub mod queue;
 pub mod row;
 pub mod session;
@@ -193,6 +194,7 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         api_key::STATEMENTS,
         guess::STATEMENTS,
         message::STATEMENTS,
+        oracle::STATEMENTS,
         queue::STATEMENTS,
         session::STATEMENTS,
         usage::STATEMENTS,
