@@ -51,7 +51,8 @@ pub const RECIPIENT: &str = "+14155550199";
 pub struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    /// A new one.
+    pub fn new() -> Self {
         use tern::server::clock::Clock;
         let path = std::env::temp_dir().join(format!("tern-test-{}", new_id(SystemClock.now())));
         fs::create_dir_all(&path).expect("a temporary folder");

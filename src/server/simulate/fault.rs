@@ -58,9 +58,11 @@ pub enum On {
 /// A fault that was ordered.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ordered {
-    fault: Fault,
-    on: On,
-    times: u32,
+    pub fault: Fault,
+    pub on: On,
+    pub times: u32,
+    /// The request is held so long before it goes wrong.
+    pub after: Duration,
 }
 
 impl Simulator {
@@ -72,15 +74,20 @@ impl Simulator {
 
     /// The same for requests of one kind.
     pub fn misbehave_on(&self, on: On, fault: Fault, times: u32) {
+        self.misbehave_after(Duration::ZERO, on, fault, times);
+    }
+
+    /// The same, and the requests are held for a while first.
+    pub fn misbehave_after(&self, after: Duration, on: On, fault: Fault, times: u32) {
         let is_of_creates = matches!(fault, Fault::AcceptThenFail | Fault::AcceptThenDrop | Fault::AcceptThenHang);
         let on = if is_of_creates { On::Create } else { on };
         if times > 0 {
-            self.state().faults.push_back(Ordered { fault, on, times });
+            self.state().faults.push_back(Ordered { fault, on, times, after });
         }
     }
 
     /// Uses up the next fault for a request; without one a lot is drawn.
-    fn next_fault(&self, is_create: bool) -> Option<Fault> {
+    fn next_fault(&self, is_create: bool) -> Option<(Fault, Duration)> {
         let mut state = self.state();
         let is_meant = |ordered: &Ordered| match ordered.on {
             On::Any => true,
@@ -88,12 +95,12 @@ impl Simulator {
             On::Read => !is_create,
         };
         let Some(at) = state.faults.iter().position(is_meant) else {
-            return state.chaos.as_mut().and_then(|lots| lots.draw(is_create));
+            return state.chaos.as_mut().and_then(|lots| lots.draw(is_create)).map(|fault| (fault, Duration::ZERO));
         };
         let faults = &mut state.faults;
         let ordered = &mut faults[at];
         ordered.times -= 1;
-        let fault = ordered.fault;
+        let fault = (ordered.fault, ordered.after);
         if ordered.times == 0 {
             faults.remove(at);
         }
@@ -103,7 +110,10 @@ impl Simulator {
 
 /// Lets a request go wrong when it is its turn.
 pub(super) async fn misbehave(State(simulator): State<Arc<Simulator>>, mut request: Request, next: Next) -> Response {
-    let fault = simulator.next_fault(request.method() == Method::POST);
+    let (fault, after) = simulator.next_fault(request.method() == Method::POST).unzip();
+    if let Some(after) = after.filter(|after| !after.is_zero()) {
+        tokio::time::sleep(after).await;
+    }
     // For the journal: what the sender will hear, should the message be accepted.
     request.extensions_mut().insert(match fault {
         Some(Fault::Nonsense) => Heard::Nonsense,
@@ -233,6 +243,16 @@ mod tests {
         let world = World::new();
         world.control("faults", &json!({ "kind": "latency", "ms": 1, "times": 1 })).await;
         assert_eq!(world.create(&FORM).await.status, 201);
+    }
+
+    #[tokio::test]
+    async fn a_fault_may_come_late() {
+        let world = World::new();
+        let fault = json!({ "kind": "throttled", "retry_after": null, "on": "create", "after_ms": 60_000 });
+        assert_eq!(world.control("faults", &fault).await.status, 204);
+        assert!(world.create(&FORM).now_or_never().is_none());
+        world.control("faults", &json!({ "kind": "fail", "after_ms": 1 })).await;
+        assert_eq!(world.create(&FORM).await.refusal(), (500, 20500));
     }
 
     #[tokio::test]
