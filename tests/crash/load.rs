@@ -56,9 +56,13 @@ impl Load {
         })
     }
 
-    /// Calls with so many callers until every message is asked for and answered, or the load is over.
-    pub async fn run(&self, machine: &Machine, callers: usize) {
-        futures::future::join_all((0..callers).map(|_| self.call(machine))).await;
+    /// Calls with so many callers until every message is asked for and answered, or the load is over; for at most `limit`.
+    pub async fn run(&self, machine: &Machine, callers: usize, limit: Duration) {
+        let calls = futures::future::join_all((0..callers).map(|_| self.call(machine)));
+        if tokio::time::timeout(limit, calls).await.is_err() {
+            machine.show_log();
+            panic!("{} of {} messages were answered within {limit:?}", self.promises().len(), self.total);
+        }
     }
 
     async fn call(&self, machine: &Machine) {

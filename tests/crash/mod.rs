@@ -12,7 +12,6 @@ mod stop;
 mod storm;
 mod zombie;
 
-use machine::Machine;
 use std::io::Write;
 
 /// Chance that can be repeated: `TERN_CRASH_SEED` repeats a run as far as the machine's own timing lets it.

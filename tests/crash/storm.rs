@@ -47,7 +47,7 @@ async fn storm(mut machine: Machine, what: &str) {
         machine.answers().await;
         server
     };
-    let (server, ()) = tokio::join!(storm, load.run(&machine, 12));
+    let (server, ()) = tokio::join!(storm, load.run(&machine, 12, Duration::from_secs(60 + 4 * kills)));
     let stormed = start.elapsed();
     // What hangs would hang on; a last kill ends it.
     machine.command("chaos", json!(null)).await;
