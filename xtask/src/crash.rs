@@ -66,8 +66,8 @@ impl Copy {
 
     /// Plants a bug, or takes it out again.
     fn patch(&self, path: &Path, reverse: bool) -> Result<()> {
-        let mut patch = Command::new("patch");
-        patch.args(["--strip=1", "--silent", "--no-backup-if-mismatch", "--input"]).arg(path).current_dir(&self.0);
+        let mut patch = Command::new("git");
+        patch.arg("apply").arg(path).current_dir(&self.0);
         if reverse {
             patch.arg("--reverse");
         }
