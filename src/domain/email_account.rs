@@ -351,8 +351,9 @@ impl EmailForm {
         let security = match (self.smtp_security.trim(), port) {
             ("", None | Some(465)) => Some(SmtpSecurity::Tls),
             ("", Some(_)) => Some(SmtpSecurity::Starttls),
-            (name, _) => errors
-                .check("smtp_security", SmtpSecurity::from_name(name).ok_or("must be tls, starttls or none")),
+            (name, _) => {
+                errors.check("smtp_security", SmtpSecurity::from_name(name).ok_or("must be tls, starttls or none"))
+            }
         };
         let auth = match self.smtp_auth.trim() {
             "" => Some(SmtpAuth::Password),
@@ -378,7 +379,9 @@ impl EmailForm {
         if domain.is_empty() && selector.is_empty() && !self.has("dkim_private_key") {
             return None;
         }
-        let is_name = |text: &str| parse_host(text).is_ok_and(|name| name.is_ascii() && name.parse::<std::net::IpAddr>().is_err());
+        let is_name = |text: &str| {
+            parse_host(text).is_ok_and(|name| name.is_ascii() && name.parse::<std::net::IpAddr>().is_err())
+        };
         if !is_name(domain) || !domain.contains('.') {
             errors.add("dkim_domain", "must be the domain that signs, like example.com");
         }
@@ -497,8 +500,24 @@ mod tests {
             assert_eq!(parse_host(typed).as_deref(), Ok(kept), "{typed}");
         }
         for wrong in [
-            "", ".", "a..b", "-a.com", "a b", "smtp.example.com:25", "http://x", "127.1", "2130706433", "0x7f000001",
-            "0x7f.1", "0177.0.0.1", "1.2.3.4.5", "a/b", "a@b", "[::1", "x\u{200b}.com", "١٢٧.١",
+            "",
+            ".",
+            "a..b",
+            "-a.com",
+            "a b",
+            "smtp.example.com:25",
+            "http://x",
+            "127.1",
+            "2130706433",
+            "0x7f000001",
+            "0x7f.1",
+            "0177.0.0.1",
+            "1.2.3.4.5",
+            "a/b",
+            "a@b",
+            "[::1",
+            "x\u{200b}.com",
+            "١٢٧.١",
         ] {
             assert_eq!(parse_host(wrong), Err(NotAHost), "{wrong}");
         }
@@ -513,7 +532,9 @@ mod tests {
         };
         let account = dkim("Example.com", "tern1").expect("valid");
         assert_eq!(account.smtp.and_then(|smtp| smtp.dkim).map(|dkim| dkim.domain), Some("example.com".to_owned()));
-        for (domain, selector) in [("example.com", ""), ("", "tern1"), ("example", "tern1"), ("a b.com", "t"), ("a.com; x", "t")] {
+        for (domain, selector) in
+            [("example.com", ""), ("", "tern1"), ("example", "tern1"), ("a b.com", "t"), ("a.com; x", "t")]
+        {
             assert!(dkim(domain, selector).is_err(), "{domain} {selector}");
         }
     }

@@ -94,11 +94,7 @@ pub async fn update(who: Who, Path(id): Path<String>, mut input: Input) -> Resul
     input.refuse_others();
     let daily_limit = daily_limit.and_then(|text| {
         let limit = text.parse::<i64>().map_err(|_| NotADailyLimit).and_then(DailyLimit::new);
-        if input.errors.of("daily_send_limit").is_some() {
-            None
-        } else {
-            input.errors.check("daily_send_limit", limit)
-        }
+        if input.errors.of("daily_send_limit").is_some() { None } else { input.errors.check("daily_send_limit", limit) }
     });
     input.check()?;
     let patch = AccountPatch { display_name, daily_limit: daily_limit.map(DailyLimit::get), is_active };

@@ -45,7 +45,12 @@ fn place<'a>(organization: &'a str, account: &'a str) -> Place<'a> {
     Place { table: "account", column: "secret", organization, row: account }
 }
 
-pub(super) fn seal(app: &App, organization: &str, account: &AccountId, credentials: &[(String, Secret)]) -> Option<String> {
+pub(super) fn seal(
+    app: &App,
+    organization: &str,
+    account: &AccountId,
+    credentials: &[(String, Secret)],
+) -> Option<String> {
     if credentials.is_empty() {
         return None;
     }

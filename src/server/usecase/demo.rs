@@ -62,7 +62,7 @@ pub async fn load(who: &Who) -> Result<(), Error> {
                     is_active: true,
                     connection_status: ConnectionStatus::Connected,
                     smtp: None,
-        last_error: None,
+                    last_error: None,
                     is_demo: true,
                     created_at: now,
                 };

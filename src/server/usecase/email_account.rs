@@ -80,9 +80,8 @@ pub async fn connect(who: &Who, form: EmailForm) -> Result<Account, Error> {
     let secret = seal(&who.app, organization.as_str(), &account.id, &credentials);
     let tested = probe(&who.app, new.provider, &login(&account, credentials), &PROBE).await;
     tested.map_err(|error| failed_test(&error))?;
-    let insert = who.app.db.write(async |conn| {
-        store::account::insert(conn, &account, organization, secret.as_deref()).await
-    });
+    let insert =
+        who.app.db.write(async |conn| store::account::insert(conn, &account, organization, secret.as_deref()).await);
     if !insert.await? {
         return Err(taken());
     }

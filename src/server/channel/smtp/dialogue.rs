@@ -10,9 +10,10 @@ use crate::{
     server::dial::{Dialer, NotReached},
 };
 use base64::{Engine, prelude::BASE64_STANDARD as BASE64};
+use futures::FutureExt;
 use rustls::{CertificateError, ClientConfig, pki_types::ServerName};
 use std::{io, sync::Arc};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio_rustls::TlsConnector;
 use zeroize::Zeroizing;
 
@@ -192,7 +193,11 @@ fn discreet(reply: Reply, told: &[Zeroizing<String>]) -> Reply {
     Reply { code: reply.code, lines }
 }
 
-async fn handshake(tls: &Arc<ClientConfig>, host: &str, stream: impl Stream + 'static) -> Result<Box<dyn Stream>, Fault> {
+async fn handshake(
+    tls: &Arc<ClientConfig>,
+    host: &str,
+    stream: impl Stream + 'static,
+) -> Result<Box<dyn Stream>, Fault> {
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| Fault::Insecure("the host is no name that a certificate could have.".to_owned()))?;
     match TlsConnector::from(tls.clone()).connect(name, stream).await {
@@ -366,7 +371,21 @@ impl Dialogue {
         }
         // From here on nothing but the dot or the end may follow.
         self.is_broken = true;
-        self.write(Step::Data, mail.data).await
+        self.write(Step::Data, mail.data).await?;
+        self.still_listening().await
+    }
+
+    /// A server that has left or spoken before the dot will not take it: better known now than never.
+    async fn still_listening(&mut self) -> Result<(), Fault> {
+        match self.stream.fill_buf().now_or_never() {
+            None => Ok(()),
+            Some(Ok([])) => Err(Fault::Lost(Step::Data, "the connection broke")),
+            Some(Err(error)) => Err(lost(Step::Data, &error)),
+            Some(Ok(_)) => match self.reply(Step::Data).await? {
+                reply if reply.code >= 400 => Err(Fault::Refused(Step::Data, reply)),
+                _ => Err(Fault::Lost(Step::Data, "the server answered out of turn")),
+            },
+        }
     }
 
     /// 250, or 251: it will be passed on.
@@ -382,9 +401,11 @@ impl Dialogue {
         }
     }
 
-    /// Ends the message and hears what became of it. A failure other than a refusal means that nobody knows.
+    /// Ends the message and hears what became of it. What is lost at [`Step::Confirmation`] nobody knows. A dot that
+    /// cannot be written was not sent: a socket takes these three bytes, or their one record of TLS, whole or not at all
+    /// as far as the other side can read them.
     pub async fn confirm(&mut self) -> Result<Reply, Fault> {
-        self.write(Step::Confirmation, b".\r\n").await?;
+        self.write(Step::Data, b".\r\n").await?;
         let reply = self.reply(Step::Confirmation).await?;
         if reply.code >= 400 {
             self.is_broken = reply.code == 421;

@@ -15,9 +15,7 @@ use lettre::{
     Address, Message,
     message::{
         Body, MultiPart, SinglePart,
-        dkim::{
-            DkimCanonicalization, DkimCanonicalizationType, DkimConfig, DkimSigningAlgorithm, DkimSigningKey,
-        },
+        dkim::{DkimCanonicalization, DkimCanonicalizationType, DkimConfig, DkimSigningAlgorithm, DkimSigningKey},
         header::{ContentTransferEncoding, ContentType, Date, HeaderName, HeaderValue},
     },
 };
@@ -195,7 +193,8 @@ pub fn write(message: &Outgoing, mailbox: &Mailbox, dkim_key: &str, now: Timesta
         builder = builder.raw_header(plain_header("References", references)?);
     }
     if let Some(url) = &message.mail.unsubscribe_url {
-        let is_url = reqwest::Url::parse(url).is_ok_and(|url| url.scheme() == "https") && !url.contains(['<', '>', ' ']);
+        let is_url =
+            reqwest::Url::parse(url).is_ok_and(|url| url.scheme() == "https") && !url.contains(['<', '>', ' ']);
         if !is_url {
             return Err(refuse("invalid_header", "The address for unsubscribing must be an https URL."));
         }
@@ -212,11 +211,7 @@ pub fn write(message: &Outgoing, mailbox: &Mailbox, dkim_key: &str, now: Timesta
 
 /// Content headers stand beside the others, not inside the body as lettre's multipart builder has them: a signature that
 /// names `Content-Type` covers it only there.
-fn body(
-    builder: lettre::message::MessageBuilder,
-    text: &str,
-    html: Option<&str>,
-) -> Result<Message, Failure> {
+fn body(builder: lettre::message::MessageBuilder, text: &str, html: Option<&str>) -> Result<Message, Failure> {
     let builder = builder.header(lettre::message::header::MIME_VERSION_1_0);
     let (kind, encoding, bytes) = match html {
         None => {
@@ -234,7 +229,10 @@ fn body(
         }
     };
     let body = Body::dangerous_pre_encoded(bytes, encoding);
-    builder.header(kind).body(body).map_err(|error| refuse("invalid_message", &format!("The mail cannot be written: {error}.")))
+    builder
+        .header(kind)
+        .body(body)
+        .map_err(|error| refuse("invalid_message", &format!("The mail cannot be written: {error}.")))
 }
 
 #[cfg(test)]

@@ -31,18 +31,20 @@ use rustls::ClientConfig;
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// How long things may take. Both together stay below the lease of a message that is being sent.
+/// How long things may take. The first two together stay below the lease of a message that is being sent.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
     /// From waiting for a connection to the last byte before the final dot.
     pub offer: Duration,
     /// From the final dot to the server's word. RFC 5321 allows it ten minutes; what comes later than this is unknown.
     pub confirm: Duration,
+    /// With a connection that nobody uses; servers close theirs after one to five minutes.
+    pub idle: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { offer: Duration::from_secs(40), confirm: Duration::from_secs(45) }
+        Self { offer: Duration::from_secs(40), confirm: Duration::from_secs(45), idle: Duration::from_secs(45) }
     }
 }
 
@@ -138,8 +140,14 @@ fn unsent(fault: Fault) -> SendError {
 
 impl Smtp {
     /// Wires it. `hello` is a host name, or an address in brackets.
-    pub fn new(dialer: Dialer, tls: Arc<ClientConfig>, hello: String, clock: Arc<dyn Clock>, patience: Patience) -> Self {
-        Self { dialer, tls, hello, clock, patience, pool: Pool::default() }
+    pub fn new(
+        dialer: Dialer,
+        tls: Arc<ClientConfig>,
+        hello: String,
+        clock: Arc<dyn Clock>,
+        patience: Patience,
+    ) -> Self {
+        Self { dialer, tls, hello, clock, patience, pool: Pool::new(patience.idle) }
     }
 
     fn door<'a>(&'a self, mailbox: &'a Mailbox, login: &'a Login) -> Door<'a> {
@@ -194,8 +202,8 @@ impl Smtp {
                 self.pool.give_back(taken);
                 Err(code::outcome(step, &reply))
             }
-            Ok(Err(Fault::Lost(_, how))) => Err(unknown(how)),
-            Ok(Err(_)) => Err(unknown("the connection broke")),
+            Ok(Err(Fault::Lost(Step::Confirmation, how))) => Err(unknown(how)),
+            Ok(Err(fault)) => Err(unsent(fault)),
             Err(_) => Err(unknown("no answer came in time")),
         }
     }

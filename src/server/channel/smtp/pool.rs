@@ -16,8 +16,6 @@ use tokio::{
 
 /// Connections of one account at a time; providers allow three to twenty.
 const CONNECTIONS: usize = 8;
-/// An unused connection is kept for so long; servers close theirs after one to five minutes.
-const IDLE: Duration = Duration::from_secs(45);
 /// Mails over one connection; large providers close theirs after about a hundred.
 const CARRIES: u32 = 90;
 /// A good-bye gets so long.
@@ -52,8 +50,11 @@ struct Lanes {
 }
 
 /// The open connections of all accounts.
-#[derive(Clone, Default)]
-pub struct Pool(Arc<Mutex<Lanes>>);
+pub struct Pool {
+    lanes: Arc<Mutex<Lanes>>,
+    /// An unused connection is kept for so long.
+    idle: Duration,
+}
 
 /// A connection in use, and its place in the pool.
 pub struct Taken {
@@ -73,8 +74,13 @@ fn farewell(dialogues: impl IntoIterator<Item = Dialogue>) {
 }
 
 impl Pool {
+    /// An empty one, which closes what was unused for `idle`.
+    pub fn new(idle: Duration) -> Self {
+        Self { lanes: Arc::default(), idle }
+    }
+
     fn lanes(&self) -> MutexGuard<'_, Lanes> {
-        self.0.lock().expect("no panic")
+        self.lanes.lock().expect("no panic")
     }
 
     /// The places of the account; connections of another state of it are closed.
@@ -109,7 +115,7 @@ impl Pool {
         let mut lanes = self.lanes();
         let lane = lanes.by_account.get_mut(account).filter(|lane| lane.print == print)?;
         let (dialogue, since) = lane.idle.pop()?;
-        if now.duration_since(since) < IDLE {
+        if now.duration_since(since) < self.idle {
             return Some(dialogue);
         }
         let old = std::mem::take(&mut lane.idle).into_iter().map(|(dialogue, _)| dialogue);
@@ -131,8 +137,14 @@ impl Pool {
         }
         drop(place); // only now: whoever waits finds the connection
         if !std::mem::replace(&mut lanes.is_swept, true) {
-            tokio::spawn(sweep(Arc::downgrade(&self.0)));
+            tokio::spawn(sweep(Arc::downgrade(&self.lanes), self.idle));
         }
+    }
+
+    /// Closes what waits.
+    #[cfg(test)]
+    pub fn forget(&self) {
+        self.lanes().by_account.clear();
     }
 
     /// Connections that wait for work.
@@ -143,15 +155,15 @@ impl Pool {
 }
 
 /// Closes what nobody has used for a while, until nothing is left or the pool is gone.
-async fn sweep(pool: std::sync::Weak<Mutex<Lanes>>) {
+async fn sweep(pool: std::sync::Weak<Mutex<Lanes>>, idle: Duration) {
     loop {
-        tokio::time::sleep(IDLE / 3).await;
+        tokio::time::sleep(idle / 3).await;
         let Some(pool) = pool.upgrade() else { return };
         let mut lanes = pool.lock().expect("no panic");
         let now = Instant::now();
         let mut old = Vec::new();
         lanes.by_account.retain(|_, lane| {
-            let first_young = lane.idle.partition_point(|(_, since)| now.duration_since(*since) >= IDLE);
+            let first_young = lane.idle.partition_point(|(_, since)| now.duration_since(*since) >= idle);
             old.extend(lane.idle.drain(..first_young).map(|(dialogue, _)| dialogue));
             !lane.idle.is_empty() || lane.places.available_permits() < CONNECTIONS
         });

@@ -128,7 +128,15 @@ mod tests {
         assert_eq!((reply.code, reply.lines.len()), (250, 3));
         assert_eq!(read(b"250\r\n").await.expect("a bare code").code, 250);
         assert_eq!(read(b"250 ok\n").await.expect("a bare line feed").lines, ["ok"]);
-        for wrong in [&b"hello\r\n"[..], b"25 ok\r\n", b"250-a\r\n550 b\r\n", b"600 x\r\n", b"099 x\r\n", b"250_x\r\n", b"\xff\xff\xff x\r\n"] {
+        for wrong in [
+            &b"hello\r\n"[..],
+            b"25 ok\r\n",
+            b"250-a\r\n550 b\r\n",
+            b"600 x\r\n",
+            b"099 x\r\n",
+            b"250_x\r\n",
+            b"\xff\xff\xff x\r\n",
+        ] {
             assert_eq!(read(wrong).await.map_err(|e| e.kind()), Err(io::ErrorKind::InvalidData), "{wrong:?}");
         }
         for short in [&b""[..], b"250", b"250-a\r\n", b"250 ok"] {

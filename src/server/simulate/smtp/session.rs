@@ -159,7 +159,8 @@ impl Session<'_> {
             offers.push(format!("AUTH {}", self.manners.auth.join(" ")));
         }
         let last = offers.len() - 1;
-        let lines = offers.iter().enumerate().map(|(at, offer)| format!("250{}{offer}", if at == last { ' ' } else { '-' }));
+        let lines =
+            offers.iter().enumerate().map(|(at, offer)| format!("250{}{offer}", if at == last { ' ' } else { '-' }));
         let lines: Vec<String> = lines.collect();
         self.say(&lines.join("\r\n")).await
     }
@@ -192,7 +193,8 @@ impl Session<'_> {
         if !self.manners.auth.iter().any(|offered| offered.eq_ignore_ascii_case(mechanism)) {
             return self.say("504 5.5.4 Not offered").await;
         }
-        let decode = |text: &str| BASE64.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+        let decode =
+            |text: &str| BASE64.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
         let mut initial = initial.to_owned();
         let is_right = match mechanism.to_ascii_uppercase().as_str() {
             "PLAIN" => {
