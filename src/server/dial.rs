@@ -81,9 +81,10 @@ fn is_public_v4(ip: Ipv4Addr) -> bool {
 fn inner_v4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
     let at = |high: u16, low: u16| Some(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
     match ip.segments() {
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0, 0, 0, 0, 0xffff, 0, high, low] => at(high, low),
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => at(high, low),
-        [0x2002, high, low, ..] => at(high, low),
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..] => at(high, low),
         _ => None,
     }
 }
@@ -94,9 +95,11 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
     }
     let segments = ip.segments();
     let is_global = segments[0] >> 13 == 1; // 2000::/3, all that is given out
-    let is_special = (segments[0] == 0x2001 && segments[1] < 0x200) // protocol assignments, Teredo
-        || (segments[0] == 0x2001 && segments[1] == 0xdb8) // documentation
-        || (segments[0] == 0x3fff && segments[1] < 0x1000); // documentation
+    let is_special = match segments[0] {
+        0x2001 => segments[1] < 0x200 || segments[1] == 0xdb8, // protocol assignments, Teredo; documentation
+        0x3fff => segments[1] < 0x1000,                        // documentation
+        _ => false,
+    };
     is_global && !is_special
 }
 

@@ -261,8 +261,8 @@ async fn a_mail_tried_again_keeps_its_name() {
     assert_eq!(owner.status(&id).await, "unknown");
     super::post(&owner, &id, "resolve", json!({ "as": "not_sent" })).await.expect_status(200);
     world.work().await;
-    let named = |raw: &str| raw.lines().find(|line| line.starts_with("Message-ID: ")).map(str::to_owned);
-    let names: Vec<_> = world.mail.server.kept().iter().map(|mail| named(&mail.raw)).collect();
+    let message_id = |raw: &str| raw.lines().find(|line| line.starts_with("Message-ID: ")).map(str::to_owned);
+    let names: Vec<_> = world.mail.server.kept().iter().map(|mail| message_id(&mail.raw)).collect();
     assert_eq!(names.len(), 2);
     assert_eq!(names[0], names[1], "a mailbox can tell that it is the same");
 }

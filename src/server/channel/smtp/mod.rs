@@ -212,7 +212,7 @@ impl Smtp {
         let from = letter::parse_address(&mailbox.address);
         let mut dialogue = Dialogue::open(&self.door(mailbox, login)).await?;
         let tried = match from {
-            Ok(from) => dialogue.try_sender(&from.to_string()).await,
+            Ok(from) => dialogue.try_sender(from.as_ref()).await,
             Err(_) => Err(Fault::NotOffered("This mailbox has letters that mail servers do not take.")),
         };
         dialogue.close().await;

@@ -14,7 +14,7 @@ const LINE_MAX: usize = 16_384;
 /// The largest mail.
 const MAIL_MAX: usize = 4 * 1024 * 1024;
 /// A silent client is left after so long.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}

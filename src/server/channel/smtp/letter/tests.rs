@@ -1,3 +1,5 @@
+//! Letters: headers, encodings, signatures, and what is refused.
+
 use super::*;
 use crate::{
     domain::{
@@ -168,25 +170,22 @@ fn a_signature_covers_what_is_there() {
 /// What a reader of quoted-printable or base64 sees.
 fn decoded(encoding: ContentTransferEncoding, bytes: &[u8]) -> String {
     let text = String::from_utf8(bytes.to_vec()).expect("ASCII");
-    let plain = match encoding {
-        ContentTransferEncoding::Base64 => {
-            use base64::{Engine, prelude::BASE64_STANDARD};
-            BASE64_STANDARD.decode(text.replace("\r\n", "")).expect("base64")
-        }
-        _ => {
-            let mut out = Vec::new();
-            let joined = text.replace("=\r\n", "");
-            let mut bytes = joined.bytes();
-            while let Some(byte) = bytes.next() {
-                if byte == b'=' {
-                    let digits = [bytes.next().expect("a digit"), bytes.next().expect("a digit")];
-                    out.extend(hex::decode(digits).expect("hex"));
-                } else {
-                    out.push(byte);
-                }
+    let plain = if encoding == ContentTransferEncoding::Base64 {
+        use base64::{Engine, prelude::BASE64_STANDARD};
+        BASE64_STANDARD.decode(text.replace("\r\n", "")).expect("base64")
+    } else {
+        let mut out = Vec::new();
+        let joined = text.replace("=\r\n", "");
+        let mut bytes = joined.bytes();
+        while let Some(byte) = bytes.next() {
+            if byte == b'=' {
+                let digits = [bytes.next().expect("a digit"), bytes.next().expect("a digit")];
+                out.extend(hex::decode(digits).expect("hex"));
+            } else {
+                out.push(byte);
             }
-            out
         }
+        out
     };
     String::from_utf8(plain).expect("UTF-8")
 }
