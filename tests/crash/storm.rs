@@ -54,7 +54,7 @@ async fn storm(mut machine: Machine, what: &str) {
     server.kill();
     let server = machine.start();
     machine.answers().await;
-    machine.settles(Duration::from_secs(60)).await;
+    machine.settles(Duration::from_mins(1)).await;
     server.kill();
     let verdict = machine.judged(what, &load.answered()).await;
     tell(&format!(
