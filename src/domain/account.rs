@@ -5,6 +5,8 @@ use super::{
     email_account::SmtpSettings,
     field_error::FieldErrors,
     id::AccountId,
+    limit::Pace,
+    message::Waiting,
     phone::PhoneNumber,
     secret::Secret,
     text::parse_line,
@@ -57,6 +59,12 @@ pub struct Account {
     pub daily_limit: u32,
     /// What it has sent of that, with what is under way.
     pub sent_today: u32,
+    /// How fast, and what the limit counts.
+    #[serde(default)]
+    pub pace: Pace,
+    /// Why nothing leaves right now, although it is switched on and connected.
+    #[serde(default)]
+    pub block: Option<Waiting>,
     /// False while a person has switched it off.
     pub is_active: bool,
     /// What the last test said.
@@ -321,6 +329,10 @@ pub struct AccountPatch {
     pub daily_limit: Option<u32>,
     /// Switch on or off.
     pub is_active: Option<bool>,
+    /// What it has sent past Tern today.
+    pub used_elsewhere_today: Option<u32>,
+    /// The rest of the settings, as they shall be.
+    pub pace: Option<Pace>,
 }
 
 impl AccountPatch {
@@ -339,7 +351,7 @@ impl AccountPatch {
             text => errors.check("daily_limit", DailyLimit::parse_typed(text)),
         };
         if errors.is_empty() {
-            Ok(Self { display_name, daily_limit: daily_limit.map(DailyLimit::get), is_active: None })
+            Ok(Self { display_name, daily_limit: daily_limit.map(DailyLimit::get), ..Self::default() })
         } else {
             Err(errors)
         }

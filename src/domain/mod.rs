@@ -11,6 +11,7 @@ pub mod email_account;
 pub mod field_error;
 pub mod id;
 pub mod installation;
+pub mod limit;
 pub mod message;
 pub mod page;
 pub mod phone;

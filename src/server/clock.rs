@@ -55,6 +55,11 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
+/// From 0 up to 1.
+pub fn chance() -> f64 {
+    f64::from(u32::from_be_bytes(random_bytes())) / f64::from(u32::MAX)
+}
+
 /// A new identifier that sorts by `now`; within a millisecond by chance.
 pub fn new_id(now: Timestamp) -> String {
     random_ulid(now).to_string()

@@ -27,7 +27,7 @@ use std::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// A call of a provider ends after so long; a lease of the worker outlives it.
+/// A call of a provider ends after so long at most; a lease of the worker outlives it.
 const CALL: Duration = Duration::from_secs(30);
 /// A provider is connected within so long.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -120,7 +120,7 @@ async fn open(settings: &Settings) -> anyhow::Result<Db> {
 /// The HTTP client of all providers: bounded in time, no redirects.
 fn http_client(settings: &Settings) -> anyhow::Result<reqwest::Client> {
     let mut client = reqwest::Client::builder()
-        .timeout(CALL)
+        .timeout(CALL.min(Duration::from_secs(u64::from(settings.lease_seconds)) / 3))
         .connect_timeout(CONNECT)
         .redirect(reqwest::redirect::Policy::none())
         .user_agent(concat!("Tern/", env!("CARGO_PKG_VERSION")));

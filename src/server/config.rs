@@ -125,6 +125,12 @@ pub struct Settings {
     /// Ranges of addresses that mail servers of accounts may be in, besides the public internet: `10.0.0.0/8,::1`
     #[arg(long, env = "TERN_ALLOW_PRIVATE_HOSTS", value_delimiter = ',')]
     pub allow_private_hosts: Vec<Range>,
+    /// A try that has no result after so long is taken for lost
+    #[arg(long, env = "TERN_LEASE_SECONDS", default_value_t = 90, hide = true, value_parser = clap::value_parser!(u32).range(2..=3600))]
+    pub lease_seconds: u32,
+    /// A message of unknown outcome that its provider does not list so long after its try was not sent
+    #[arg(long, env = "TERN_RECONCILE_SECONDS", default_value_t = 45, hide = true, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub reconcile_seconds: u32,
     /// PEM file of roots that are trusted in addition to the built-in ones
     #[arg(long, env = "SSL_CERT_FILE")]
     pub ssl_cert_file: Option<PathBuf>,
@@ -155,6 +161,21 @@ impl Settings {
         name.map_or_else(|| "[127.0.0.1]".to_owned(), str::to_owned)
     }
 
+    /// Milliseconds of a lease. A provider's call ends in a third of it, so its result always comes in time.
+    pub fn lease(&self) -> i64 {
+        i64::from(self.lease_seconds) * crate::domain::time::SECOND
+    }
+
+    /// Milliseconds after which a provider that does not list a message never had it.
+    pub fn reconcile(&self) -> i64 {
+        i64::from(self.reconcile_seconds) * crate::domain::time::SECOND
+    }
+
+    /// Whether providers can call us. A real one refuses a URL on loopback; a stand-in on loopback does not.
+    pub fn can_be_called(&self) -> bool {
+        !is_loopback(&self.public_url()) || is_loopback(&self.twilio_api_url)
+    }
+
     /// One line for the first bad value.
     pub fn check(&self) -> Result<(), String> {
         for (name, url) in [("TERN_PUBLIC_URL", self.public_url()), ("TWILIO_API_URL", self.twilio_api_url.clone())] {
@@ -169,5 +190,27 @@ impl Settings {
             return Err("TERN_DATABASE_URL must start with sqlite:// or postgres://".to_owned());
         }
         Ok(())
+    }
+}
+
+fn is_loopback(url: &str) -> bool {
+    let host = reqwest::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    host == "localhost"
+        || host
+            .trim_matches(['[', ']'])
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_recognised() {
+        for url in ["http://127.0.0.1:3000", "http://localhost:1", "http://[::1]:3000", "http://0.0.0.0:3000"] {
+            assert!(is_loopback(url), "{url}");
+        }
+        assert!(!is_loopback("https://api.twilio.com"));
     }
 }

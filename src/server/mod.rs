@@ -3,6 +3,8 @@
 //! Use cases take a [`Who`], which only a signed-in request can have; `store` and `channel` never meet but in a use case
 //! or the worker.
 
+pub mod batch;
+pub mod bucket;
 pub mod channel;
 pub mod clock;
 pub mod command;
@@ -21,10 +23,13 @@ pub mod vault;
 pub mod worker;
 
 use crate::domain::{
+    account::Account,
+    channel::Channel,
     id::SessionId,
-    time::Timestamp,
+    time::{MINUTE, Timestamp},
     user::{Me, Organization, User},
 };
+use batch::Batcher;
 use channel::{Channels, smtp};
 use clock::{Clock, Ids};
 use config::{Role, Settings};
@@ -42,8 +47,11 @@ use std::{
 use store::Db;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
+use usecase::message::{NewRow, store_batch};
 use vault::Vault;
 
+/// Messages that one transaction stores.
+const ENQUEUE: usize = 512;
 /// Password hashes at a time: each takes 19 MiB and a core.
 const HASHES: usize = 2;
 
@@ -67,8 +75,14 @@ pub struct Parts {
     pub channels: Channels,
     /// Hints for open pages.
     pub live: Live,
+    /// Stores the messages of callers who come at the same time together.
+    pub enqueue: Batcher<NewRow, Option<bool>>,
     /// Wakes the worker after a commit that gives it something to do.
     pub wake: Notify,
+    /// Wakes the part of the worker that asks providers.
+    pub wake_asking: Notify,
+    /// Whether providers can call us.
+    pub can_be_called: bool,
     /// Set when the process is asked to stop.
     pub stop: CancellationToken,
     /// Bounds the password hashes that run at a time.
@@ -108,7 +122,16 @@ impl App {
             smtp::Patience::default(),
         );
         let channels = Channels::new(http, settings.twilio_api_url.trim_end_matches('/').to_owned(), smtp);
+        let can_be_called = settings.can_be_called();
+        let enqueue = {
+            let db = db.clone();
+            Batcher::new(ENQUEUE, move |batch| {
+                let db = db.clone();
+                Box::pin(async move { store_batch(&db, batch).await })
+            })
+        };
         Self(Arc::new(Parts {
+            enqueue,
             settings,
             db,
             vault,
@@ -117,6 +140,8 @@ impl App {
             channels,
             live: Live::default(),
             wake: Notify::new(),
+            wake_asking: Notify::new(),
+            can_be_called,
             stop: CancellationToken::new(),
             hashing: Semaphore::new(HASHES),
             role,
@@ -138,6 +163,16 @@ impl App {
     /// Notes that the worker works.
     pub fn beat(&self) {
         self.worker_beat.store(self.clock.now().0, Ordering::Relaxed);
+    }
+
+    /// When a message of unknown outcome is first looked into: asked about at `at`, or sent once more a minute later where
+    /// nobody can be asked and its account is set so; `None` when it is held for a person.
+    pub fn first_question(&self, account: &Account, at: Timestamp) -> Option<Timestamp> {
+        if self.channels.of(account.provider).can_find() {
+            Some(at)
+        } else {
+            (account.pace.resends_unknown && account.channel == Channel::Email).then(|| at.plus(MINUTE))
+        }
     }
 
     /// A new identifier that sorts by time.

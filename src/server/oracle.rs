@@ -4,13 +4,13 @@
 //! nothing here uses code of the worker or of a use case that sends. Behind `tern oracle`, the stories and the crash tests.
 
 use super::{
+    bucket::day_of,
     config::Settings,
     simulate::journal::{self, Entry},
     store::{
         self, Db,
         oracle::{Facts, Outbound},
     },
-    usecase::account::day_of,
 };
 use crate::domain::{
     message::Status,

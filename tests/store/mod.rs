@@ -152,6 +152,8 @@ pub fn new_account() -> Account {
         display_name: "Sales".to_owned(),
         daily_limit: 100,
         sent_today: 0,
+        pace: Pace::default(),
+        block: None,
         is_active: true,
         connection_status: ConnectionStatus::Connected,
         smtp: None,

@@ -66,6 +66,8 @@ pub enum WaitingReason {
     Provider,
     /// It is to go out later.
     Scheduled,
+    /// Others of the account leave first.
+    Turn,
 }
 
 impl WaitingReason {
@@ -77,13 +79,21 @@ impl WaitingReason {
             Self::AccountError => "account_error",
             Self::Provider => "provider",
             Self::Scheduled => "scheduled",
+            Self::Turn => "turn",
         }
     }
 
     /// Reads the name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::DailyLimit, Self::AccountInactive, Self::AccountError, Self::Provider, Self::Scheduled]
-            .into_iter()
+        [
+            Self::DailyLimit,
+            Self::AccountInactive,
+            Self::AccountError,
+            Self::Provider,
+            Self::Scheduled,
+            Self::Turn,
+        ]
+        .into_iter()
             .find(|reason| reason.as_str() == name)
     }
 }

@@ -202,6 +202,31 @@ pub struct Asked<'a> {
     pub now: Timestamp,
 }
 
+/// A message whose call had no clear end.
+pub struct Sought<'a> {
+    /// The way.
+    pub channel: Channel,
+    /// The sender.
+    pub from: &'a str,
+    /// The recipient.
+    pub to: &'a str,
+    /// The text.
+    pub body: &'a str,
+    /// When the call began.
+    pub since: Timestamp,
+    /// When it had ended at the latest.
+    pub until: Timestamp,
+}
+
+/// A message that the provider has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// What the provider calls it.
+    pub provider_message_id: String,
+    /// What became of it so far.
+    pub report: Report,
+}
+
 /// A call of a provider at our door, as it came.
 pub struct Incoming<'a> {
     /// `POST` or `GET`.
@@ -261,6 +286,15 @@ pub trait Sender: Send + Sync {
     async fn send(&self, login: &Login, message: &Outgoing) -> Result<Receipt, SendError>;
     /// Asks what became of a message.
     async fn poll(&self, login: &Login, asked: &Asked<'_>) -> Result<Poll, SendError>;
+    /// Looks in the provider's own list for a message whose call had no clear end. All that fit, oldest first; an account
+    /// may have sent the same text to the same recipient more than once.
+    async fn find(&self, _login: &Login, _sought: &Sought<'_>) -> Result<Vec<Found>, SendError> {
+        Ok(Vec::new())
+    }
+    /// Whether [`Sender::find`] is an answer: what it does not find was not sent.
+    fn can_find(&self) -> bool {
+        false
+    }
     /// Milliseconds after a receipt when it is first worth asking what became of the message.
     fn first_poll_after(&self) -> i64;
     /// Checks the signature, then reads. Pure.

@@ -1,6 +1,6 @@
 //! Messaging accounts.
 
-use super::input::Input;
+use super::{input::Input, pace};
 use crate::{
     domain::{
         account::{Account, AccountPatch, ConnectForm, DailyLimit, NotADailyLimit, TestOutcome},
@@ -27,6 +27,13 @@ fn shown(account: &Account) -> Value {
         "connection_status": account.connection_status,
         "last_error": account.last_error,
         "created_at": account.created_at,
+        "rate_per_second": account.pace.rate_per_second,
+        "min_gap_seconds": account.pace.min_gap_seconds,
+        "limit_window": account.pace.limit_window,
+        "time_zone": account.pace.time_zone,
+        "warmup": account.pace.warmup,
+        "on_unknown": pace::on_unknown(&account.pace),
+        "waiting": account.block,
     })
 }
 
@@ -76,13 +83,14 @@ pub async fn update(who: Who, Path(id): Path<String>, mut input: Input) -> Resul
     let display_name = input.has("display_name").then(|| input.text("display_name"));
     let daily_limit = input.has("daily_limit").then(|| input.number("daily_limit"));
     let is_active = input.flag("is_active");
+    let (used_elsewhere_today, pace) = pace::read(&mut input, &found.pace, who.app.clock.now());
     input.refuse_others();
     let daily_limit = daily_limit.and_then(|text| {
         let limit = text.parse::<i64>().map_err(|_| NotADailyLimit).and_then(DailyLimit::new);
         if input.errors.of("daily_limit").is_some() { None } else { input.errors.check("daily_limit", limit) }
     });
     input.check()?;
-    let patch = AccountPatch { display_name, daily_limit: daily_limit.map(DailyLimit::get), is_active };
+    let patch = AccountPatch { display_name, daily_limit: daily_limit.map(DailyLimit::get), is_active, used_elsewhere_today, pace };
     Ok(Json(shown(&account::update(&who, &found.id, patch).await?)))
 }
 

@@ -10,6 +10,7 @@ mod input;
 mod limit;
 mod live;
 mod message;
+mod pace;
 pub mod page;
 mod session;
 mod webhook;

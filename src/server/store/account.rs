@@ -1,11 +1,12 @@
 //! Sender accounts.
 
-use super::{Conn, row};
+use super::{Conn, Dialect, Sql, row};
 use crate::domain::{
     account::{Account, ConnectionStatus},
     channel::{Channel, Provider},
     email_account::SmtpSettings,
     id::{AccountId, OrganizationId},
+    limit::{LimitWindow, Pace, Warmup},
     time::Timestamp,
 };
 
@@ -13,7 +14,8 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "select id, organization_id, provider, channel, address, display_name, daily_limit, time_zone, secret, \
-             paused_at, connection_status, last_error, stopped_at, demo_at, created_at, settings from account ",
+             paused_at, connection_status, last_error, stopped_at, demo_at, created_at, settings, \
+             rate_per_second, min_gap_seconds, limit_window, warmup_start, warmup_step, warmup_since, on_unknown from account ",
             $rest
         )
     };
@@ -23,6 +25,8 @@ const LIST: &str = select!("where organization_id = $1 and deleted_at is null or
 const FIND: &str = select!("where id = $1 and organization_id = $2 and deleted_at is null");
 /// By id alone: the worker and webhooks, which act for no person.
 const LOAD: &str = select!("where id = $1");
+/// The same, and nobody else claims for the account until the transaction ends.
+const LOCK: Sql = Sql { sqlite: select!("where id = $1"), postgres: select!("where id = $1 for update") };
 const DEFAULT: &str = select!(
     "where organization_id = $1 and channel = $2 and deleted_at is null and paused_at is null \
      order by case when stopped_at is null then 0 else 1 end, id limit 1"
@@ -33,8 +37,9 @@ const INSERT: &str = "insert into account (id, organization_id, provider, channe
      on conflict (organization_id, channel, address) where deleted_at is null do nothing returning id";
 const TAKEN: &str =
     "select id from account where organization_id = $1 and channel = $2 and address = $3 and deleted_at is null";
-const UPDATE: &str = "update account set display_name = $3, daily_limit = $4, paused_at = $5 \
-     where id = $1 and organization_id = $2 and deleted_at is null";
+const UPDATE: &str = "update account set display_name = $3, daily_limit = $4, paused_at = $5, \
+     time_zone = $6, limit_window = $7, rate_per_second = $8, min_gap_seconds = $9, warmup_start = $10, warmup_step = $11, \
+     warmup_since = $12, on_unknown = $13 where id = $1 and organization_id = $2 and deleted_at is null";
 const SET_HEALTH: &str = "update account set connection_status = $2, last_error = $3, stopped_at = $4 where id = $1";
 const SET_SECRET: &str = "update account set secret = $2 where id = $1 and organization_id = $3 and deleted_at is null";
 const SET_SETTINGS: &str =
@@ -63,6 +68,12 @@ pub const STATEMENTS: &[&str] = &[
     REMOVE_DEMO,
 ];
 
+/// Statements that differ.
+pub const DUAL: &[Sql] = &[LOCK];
+
+/// See the column `on_unknown`.
+const RESEND: &str = "resend";
+
 #[derive(sqlx::FromRow)]
 struct AccountRow {
     id: String,
@@ -81,6 +92,13 @@ struct AccountRow {
     demo_at: Option<i64>,
     created_at: i64,
     settings: Option<String>,
+    rate_per_second: Option<i64>,
+    min_gap_seconds: Option<i64>,
+    limit_window: String,
+    warmup_start: Option<i64>,
+    warmup_step: Option<i64>,
+    warmup_since: Option<i64>,
+    on_unknown: String,
 }
 
 /// An account with what only the server may know.
@@ -89,8 +107,6 @@ pub struct StoredAccount {
     pub account: Account,
     /// Its tenant.
     pub organization_id: OrganizationId,
-    /// The IANA zone of its day.
-    pub time_zone: String,
     /// Its sealed credentials.
     pub secret: Option<String>,
     /// Its credentials were refused while sending: nothing goes out until a test succeeds.
@@ -107,6 +123,22 @@ fn settings_text(settings: &SmtpSettings) -> String {
 
 impl AccountRow {
     fn read(self) -> sqlx::Result<StoredAccount> {
+        let warmup = match (self.warmup_start, self.warmup_step, self.warmup_since) {
+            (Some(start), Some(step), Some(since)) => Some(Warmup {
+                start: row::count("warmup_start", start)?,
+                step: row::count("warmup_step", step)?,
+                since: Timestamp(since),
+            }),
+            _ => None,
+        };
+        let pace = Pace {
+            time_zone: self.time_zone,
+            limit_window: row::value("limit_window", &self.limit_window, LimitWindow::from_name)?,
+            rate_per_second: self.rate_per_second.map(|n| row::count("rate_per_second", n)).transpose()?,
+            min_gap_seconds: self.min_gap_seconds.map(|n| row::count("min_gap_seconds", n)).transpose()?,
+            warmup,
+            resends_unknown: self.on_unknown == RESEND,
+        };
         let account = Account {
             id: row::id("id", self.id)?,
             provider: row::value("provider", &self.provider, Provider::from_name)?,
@@ -115,6 +147,8 @@ impl AccountRow {
             display_name: self.display_name,
             daily_limit: row::count("daily_limit", self.daily_limit)?,
             sent_today: 0,
+            pace,
+            block: None,
             is_active: self.paused_at.is_none(),
             connection_status: row::value("connection_status", &self.connection_status, ConnectionStatus::from_name)?,
             smtp: self.settings.as_deref().map(read_settings).transpose()?,
@@ -125,7 +159,6 @@ impl AccountRow {
         Ok(StoredAccount {
             account,
             organization_id: row::id("organization_id", self.organization_id)?,
-            time_zone: self.time_zone,
             secret: self.secret,
             is_stopped: self.stopped_at.is_some(),
         })
@@ -152,6 +185,12 @@ pub async fn find(
 /// One account, deleted or not, whoever owns it: for the worker and webhooks.
 pub async fn find_any(conn: &mut Conn, id: &AccountId) -> sqlx::Result<Option<StoredAccount>> {
     let found: Option<AccountRow> = sqlx::query_as(LOAD).bind(id.as_str()).fetch_optional(conn).await?;
+    found.map(AccountRow::read).transpose()
+}
+
+/// One account, deleted or not, locked: whoever claims for it does so alone.
+pub async fn lock(conn: &mut Conn, dialect: Dialect, id: &AccountId) -> sqlx::Result<Option<StoredAccount>> {
+    let found: Option<AccountRow> = sqlx::query_as(LOCK.of(dialect)).bind(id.as_str()).fetch_optional(conn).await?;
     found.map(AccountRow::read).transpose()
 }
 
@@ -226,6 +265,14 @@ pub async fn update(
         .bind(&account.display_name)
         .bind(i64::from(account.daily_limit))
         .bind((!account.is_active).then_some(now.0))
+        .bind(&account.pace.time_zone)
+        .bind(account.pace.limit_window.as_str())
+        .bind(account.pace.rate_per_second.map(i64::from))
+        .bind(account.pace.min_gap_seconds.map(i64::from))
+        .bind(account.pace.warmup.map(|warmup| i64::from(warmup.start)))
+        .bind(account.pace.warmup.map(|warmup| i64::from(warmup.step)))
+        .bind(account.pace.warmup.map(|warmup| warmup.since.0))
+        .bind(if account.pace.resends_unknown { RESEND } else { "hold" })
         .execute(conn)
         .await
         .map(drop)

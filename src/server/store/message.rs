@@ -1,6 +1,6 @@
 //! Messages and their timelines, as people see them. What the worker does with the queue is in [`super::queue`].
 
-use super::{Conn, row};
+use super::{Conn, Dialect, Sql, batch, row, rows};
 use crate::domain::{
     channel::Channel,
     id::{AccountId, EventId, LeadId, MessageId, OrganizationId},
@@ -8,6 +8,8 @@ use crate::domain::{
     page::Page,
     time::Timestamp,
 };
+use serde::Serialize;
+use std::collections::HashSet;
 
 macro_rules! select {
     ($rest:literal) => {
@@ -33,19 +35,52 @@ const LIST: &str = select!(
 );
 /// Sorts after every id.
 const NEWEST: &str = "ZZZZZZZZZZZZZZZZZZZZZZZZZZ";
-const INSERT: &str = "insert into message (id, organization_id, account_id, lead_id, channel, direction, sender, recipient, subject, body, \
-     segments, status, attempts, provider_message_id, error_code, error_message, error_retryable, waiting_reason, \
-     waiting_since, waiting_until, waiting_detail, due_at, accepted_at, demo_at, created_at, updated_at) values \
-     ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)";
-const INSERT_EVENT: &str = "insert into event (id, message_id, at, status, source, provider_status, error_code, error_message, error_retryable, detail) \
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+macro_rules! insert {
+    ($dialect:ident) => {
+        concat!(
+            "insert into message (id, organization_id, account_id, lead_id, channel, direction, sender, recipient, subject, body, \
+             segments, status, attempts, provider_message_id, error_code, error_message, error_retryable, waiting_reason, \
+             waiting_since, waiting_until, waiting_detail, due_at, accepted_at, demo_at, created_at, updated_at) \
+             select x.id, x.organization_id, x.account_id, x.lead_id, x.channel, x.direction, x.sender, x.recipient, x.subject, x.body, \
+             x.segments, x.status, x.attempts, x.provider_message_id, x.error_code, x.error_message, x.error_retryable, x.waiting_reason, \
+             x.waiting_since, x.waiting_until, x.waiting_detail, x.due_at, x.accepted_at, x.demo_at, x.created_at, x.updated_at from ",
+            rows!(
+                $dialect, id text, organization_id text, account_id text, lead_id text, channel text, direction text, sender text,
+                recipient text, subject text, body text, segments bigint, status text, attempts bigint, provider_message_id text,
+                error_code text, error_message text, error_retryable text, waiting_reason text, waiting_since bigint,
+                waiting_until bigint, waiting_detail text, due_at bigint, accepted_at bigint, demo_at bigint, created_at bigint,
+                updated_at bigint
+            )
+        )
+    };
+}
+const INSERT: Sql = Sql { sqlite: insert!(sqlite), postgres: insert!(postgres) };
+macro_rules! take_keys {
+    ($dialect:ident) => {
+        concat!(
+            "insert into idempotency (organization_id, key, body_hash, message_id, created_at) \
+             select x.organization_id, x.key, x.body_hash, x.message_id, x.created_at from ",
+            rows!($dialect, organization_id text, key text, body_hash text, message_id text, created_at bigint),
+            " where true on conflict do nothing returning message_id"
+        )
+    };
+}
+const TAKE_KEYS: Sql = Sql { sqlite: take_keys!(sqlite), postgres: take_keys!(postgres) };
+macro_rules! insert_events {
+    ($dialect:ident) => {
+        concat!(
+            "insert into event (id, message_id, at, status, source, provider_status, error_code, error_message, error_retryable, detail) \
+             select x.id, x.message_id, x.at, x.status, x.source, x.provider_status, x.error_code, x.error_message, x.error_retryable, x.detail from ",
+            rows!($dialect, id text, message_id text, at bigint, status text, source text, provider_status text, error_code text, error_message text, error_retryable text, detail text)
+        )
+    };
+}
+const INSERT_EVENTS: Sql = Sql { sqlite: insert_events!(sqlite), postgres: insert_events!(postgres) };
 const EVENTS: &str = "select e.id, e.at, e.status, e.source, e.provider_status, e.error_code, e.error_message, e.error_retryable, e.detail \
      from event e join message m on m.id = e.message_id \
      where e.message_id = $1 and m.organization_id = $2 order by e.id limit 1000";
 const FIND_BY_PROVIDER_ID: &str = "select id from message where account_id = $1 and provider_message_id = $2";
 const FIND_KEY: &str = "select body_hash, message_id from idempotency where organization_id = $1 and key = $2";
-const TAKE_KEY: &str = "insert into idempotency (organization_id, key, body_hash, message_id, created_at) values ($1, $2, $3, $4, $5) \
-     on conflict do nothing returning message_id";
 const REMOVE_DEMO: &str = "delete from message where organization_id = $1 and (demo_at is not null or account_id in \
      (select id from account where organization_id = $1 and demo_at is not null))";
 const HAS_DEMO: &str =
@@ -53,7 +88,10 @@ const HAS_DEMO: &str =
 
 /// For the prepare test.
 pub const STATEMENTS: &[&str] =
-    &[FIND, LIST, INSERT, INSERT_EVENT, EVENTS, FIND_BY_PROVIDER_ID, FIND_KEY, TAKE_KEY, REMOVE_DEMO, HAS_DEMO];
+    &[FIND, LIST, EVENTS, FIND_BY_PROVIDER_ID, FIND_KEY, REMOVE_DEMO, HAS_DEMO];
+
+/// Statements that differ.
+pub const DUAL: &[Sql] = &[INSERT, TAKE_KEYS, INSERT_EVENTS];
 
 #[derive(sqlx::FromRow)]
 pub(super) struct MessageRow {
@@ -207,59 +245,140 @@ fn like(text: &str) -> String {
     format!("%{literal}%")
 }
 
+#[derive(Serialize)]
+struct NewRow<'a> {
+    id: &'a str,
+    organization_id: &'a str,
+    account_id: Option<&'a str>,
+    lead_id: Option<&'a str>,
+    channel: &'static str,
+    direction: &'static str,
+    sender: Option<&'a str>,
+    recipient: &'a str,
+    subject: Option<&'a str>,
+    body: &'a str,
+    segments: u32,
+    status: &'static str,
+    attempts: u32,
+    provider_message_id: Option<&'a str>,
+    error_code: Option<&'a str>,
+    error_message: Option<&'a str>,
+    error_retryable: Option<&'static str>,
+    waiting_reason: Option<&'static str>,
+    waiting_since: Option<i64>,
+    waiting_until: Option<i64>,
+    waiting_detail: Option<&'a str>,
+    due_at: i64,
+    accepted_at: Option<i64>,
+    demo_at: Option<i64>,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl<'a> NewRow<'a> {
+    fn new(stored: &'a StoredMessage, due_at: Timestamp) -> Self {
+        let message = &stored.message;
+        // Why a whole queue waits stands with its lane, not in each message.
+        let waiting = message.waiting.as_ref().filter(|waiting| waiting.reason == WaitingReason::Scheduled);
+        let error = message.error.as_ref();
+        Self {
+            id: message.id.as_str(),
+            organization_id: stored.organization_id.as_str(),
+            account_id: message.account_id.as_ref().map(AccountId::as_str),
+            lead_id: message.lead_id.as_ref().map(LeadId::as_str),
+            channel: message.channel.as_str(),
+            direction: message.direction.as_str(),
+            sender: message.from.as_deref(),
+            recipient: &message.to,
+            subject: message.subject.as_deref(),
+            body: &message.body,
+            segments: message.segments,
+            status: message.status.as_str(),
+            attempts: message.attempts,
+            provider_message_id: message.provider_message_id.as_deref(),
+            error_code: error.map(|e| e.code.as_str()),
+            error_message: error.map(|e| e.message.as_str()),
+            error_retryable: error.map(|e| if e.retryable { "yes" } else { "no" }),
+            waiting_reason: waiting.map(|w| w.reason.as_str()),
+            waiting_since: waiting.map(|w| w.since.0),
+            waiting_until: waiting.and_then(|w| w.until).map(|at| at.0),
+            waiting_detail: waiting.map(|w| w.detail.as_str()),
+            due_at: due_at.0,
+            accepted_at: stored.accepted_at.map(|at| at.0),
+            demo_at: message.is_demo.then_some(message.created_at.0),
+            created_at: message.created_at.0,
+            updated_at: message.updated_at.0,
+        }
+    }
+}
+
+/// Stores messages, each with the instant from which it may leave.
+pub async fn insert_many<'a>(
+    conn: &mut Conn,
+    dialect: Dialect,
+    messages: impl IntoIterator<Item = (&'a StoredMessage, Timestamp)>,
+) -> sqlx::Result<()> {
+    let rows: Vec<_> = messages.into_iter().map(|(stored, due_at)| NewRow::new(stored, due_at)).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(INSERT.of(dialect)).bind(batch(&rows)).execute(conn).await.map(drop)
+}
+
 /// Stores a message. `due_at` is when it may leave.
-pub async fn insert(conn: &mut Conn, stored: &StoredMessage, due_at: Timestamp) -> sqlx::Result<()> {
-    let message = &stored.message;
-    let (error, waiting) = (message.error.as_ref(), message.waiting.as_ref());
-    sqlx::query(INSERT)
-        .bind(message.id.as_str())
-        .bind(stored.organization_id.as_str())
-        .bind(message.account_id.as_ref().map(AccountId::as_str))
-        .bind(message.lead_id.as_ref().map(LeadId::as_str))
-        .bind(message.channel.as_str())
-        .bind(message.direction.as_str())
-        .bind(message.from.as_deref())
-        .bind(&message.to)
-        .bind(message.subject.as_deref())
-        .bind(&message.body)
-        .bind(i64::from(message.segments))
-        .bind(message.status.as_str())
-        .bind(i64::from(message.attempts))
-        .bind(message.provider_message_id.as_deref())
-        .bind(error.map(|e| e.code.as_str()))
-        .bind(error.map(|e| e.message.as_str()))
-        .bind(error.map(|e| if e.retryable { "yes" } else { "no" }))
-        .bind(waiting.map(|w| w.reason.as_str()))
-        .bind(waiting.map(|w| w.since.0))
-        .bind(waiting.and_then(|w| w.until).map(|at| at.0))
-        .bind(waiting.map(|w| w.detail.as_str()))
-        .bind(due_at.0)
-        .bind(stored.accepted_at.map(|at| at.0))
-        .bind(message.is_demo.then_some(message.created_at.0))
-        .bind(message.created_at.0)
-        .bind(message.updated_at.0)
-        .execute(conn)
-        .await
-        .map(drop)
+pub async fn insert(
+    conn: &mut Conn,
+    dialect: Dialect,
+    stored: &StoredMessage,
+    due_at: Timestamp,
+) -> sqlx::Result<()> {
+    insert_many(conn, dialect, [(stored, due_at)]).await
+}
+
+#[derive(Serialize)]
+struct NewEvent<'a> {
+    id: &'a str,
+    message_id: &'a str,
+    at: i64,
+    status: &'static str,
+    source: &'static str,
+    provider_status: Option<&'a str>,
+    error_code: Option<&'a str>,
+    error_message: Option<&'a str>,
+    error_retryable: Option<&'static str>,
+    detail: Option<&'a str>,
+}
+
+impl<'a> NewEvent<'a> {
+    fn new(message: &'a MessageId, event: &'a Event) -> Self {
+        let error = event.error.as_ref();
+        Self {
+            id: event.id.as_str(),
+            message_id: message.as_str(),
+            at: event.at.0,
+            status: event.status.as_str(),
+            source: event.source.as_str(),
+            provider_status: event.provider_status.as_deref(),
+            error_code: error.map(|e| e.code.as_str()),
+            error_message: error.map(|e| e.message.as_str()),
+            error_retryable: error.map(|e| if e.retryable { "yes" } else { "no" }),
+            detail: event.detail.as_deref(),
+        }
+    }
+}
+
+/// Adds to timelines.
+pub async fn insert_events(conn: &mut Conn, dialect: Dialect, events: &[(MessageId, Event)]) -> sqlx::Result<()> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = events.iter().map(|(message, event)| NewEvent::new(message, event)).collect();
+    sqlx::query(INSERT_EVENTS.of(dialect)).bind(batch(&rows)).execute(conn).await.map(drop)
 }
 
 /// Adds to a timeline.
-pub async fn insert_event(conn: &mut Conn, message: &MessageId, event: &Event) -> sqlx::Result<()> {
-    let error = event.error.as_ref();
-    sqlx::query(INSERT_EVENT)
-        .bind(event.id.as_str())
-        .bind(message.as_str())
-        .bind(event.at.0)
-        .bind(event.status.as_str())
-        .bind(event.source.as_str())
-        .bind(event.provider_status.as_deref())
-        .bind(error.map(|e| e.code.as_str()))
-        .bind(error.map(|e| e.message.as_str()))
-        .bind(error.map(|e| if e.retryable { "yes" } else { "no" }))
-        .bind(event.detail.as_deref())
-        .execute(conn)
-        .await
-        .map(drop)
+pub async fn insert_event(conn: &mut Conn, dialect: Dialect, message: &MessageId, event: &Event) -> sqlx::Result<()> {
+    insert_events(conn, dialect, &[(message.clone(), event.clone())]).await
 }
 
 /// The timeline of a message of an organization, oldest first.
@@ -294,24 +413,25 @@ pub async fn find_key(
     found.map(|(hash, id)| Ok((hash, row::id("message_id", id)?))).transpose()
 }
 
-/// Takes an idempotency key for a message that is about to be stored; false when somebody else has it.
-pub async fn take_key(
-    conn: &mut Conn,
-    organization: &OrganizationId,
-    key: &str,
-    body_hash: &str,
-    message: &MessageId,
-    now: Timestamp,
-) -> sqlx::Result<bool> {
-    let taken = sqlx::query(TAKE_KEY)
-        .bind(organization.as_str())
-        .bind(key)
-        .bind(body_hash)
-        .bind(message.as_str())
-        .bind(now.0)
-        .fetch_all(conn)
-        .await?;
-    Ok(!taken.is_empty())
+/// An idempotency key, with the hash of its request, for a message that is about to be stored.
+#[derive(Debug, Serialize)]
+pub struct NewKey<'a> {
+    /// Whose key.
+    pub organization_id: &'a str,
+    /// The key.
+    pub key: &'a str,
+    /// The hash of the request.
+    pub body_hash: &'a str,
+    /// The message.
+    pub message_id: &'a str,
+    /// Unix milliseconds.
+    pub created_at: i64,
+}
+
+/// Takes idempotency keys; the messages whose key was free.
+pub async fn take_keys(conn: &mut Conn, dialect: Dialect, keys: &[NewKey<'_>]) -> sqlx::Result<HashSet<MessageId>> {
+    let taken: Vec<String> = sqlx::query_scalar(TAKE_KEYS.of(dialect)).bind(batch(keys)).fetch_all(conn).await?;
+    taken.into_iter().map(|id| row::id("message_id", id)).collect()
 }
 
 /// Deletes the demo's messages, with their timelines.

@@ -11,11 +11,14 @@
 pub mod account;
 pub mod api_key;
 pub mod guess;
+pub mod lane;
 pub mod message;
 pub mod oracle;
 pub mod queue;
 pub mod row;
 pub mod session;
+pub mod suppression;
+pub mod tally;
 pub mod usage;
 pub mod user;
 pub mod vault_canary;
@@ -66,6 +69,22 @@ impl Sql {
             Dialect::Postgres => self.postgres,
         }
     }
+}
+
+/// A JSON array of objects in `$1` as the row source `x`: one statement for a whole batch.
+macro_rules! rows {
+    (sqlite, $($column:ident $kind:ident),+) => {
+        concat!("(select null as _", $(", value->>'", stringify!($column), "' as ", stringify!($column),)+ " from json_each($1)) as x")
+    };
+    (postgres, $($column:ident $kind:ident),+) => {
+        concat!("json_to_recordset($1::text::json) as x(_ text", $(", ", stringify!($column), " ", stringify!($kind)),+, ")")
+    };
+}
+pub(crate) use rows;
+
+/// The rows of a batch, for [`rows`].
+pub(crate) fn batch<T: serde::Serialize>(rows: &[T]) -> String {
+    serde_json::to_string(rows).expect("plain data")
 }
 
 /// The database: on SQLite one writer and several readers, on PostgreSQL one pool.
@@ -200,15 +219,19 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         account::STATEMENTS,
         api_key::STATEMENTS,
         guess::STATEMENTS,
+        lane::STATEMENTS,
         message::STATEMENTS,
         oracle::STATEMENTS,
         queue::STATEMENTS,
         session::STATEMENTS,
+        suppression::STATEMENTS,
+        tally::STATEMENTS,
         usage::STATEMENTS,
         user::STATEMENTS,
         vault_canary::STATEMENTS,
         webhook::STATEMENTS,
     ];
     let same = plain.into_iter().flatten().map(|text| Sql { sqlite: text, postgres: text });
-    same.chain(queue::DUAL.iter().copied()).chain(user::DUAL.iter().copied())
+    let differ = [account::DUAL, message::DUAL, queue::DUAL, tally::DUAL, user::DUAL];
+    same.chain(differ.into_iter().flatten().copied())
 }

@@ -3,20 +3,24 @@
 //! A claim is durable before the first byte leaves; a result is taken only from the holder of the claim's token.
 
 use super::{
-    Conn, Dialect, Sql,
+    Conn, Dialect, Sql, batch,
     message::{MessageRow, StoredMessage, select},
+    rows,
 };
 use crate::domain::{
     id::{AccountId, AttemptId, MessageId},
-    message::{Failure, Status, Waiting, WaitingReason},
+    message::{Failure, Status, Waiting},
     time::Timestamp,
 };
+use serde::Serialize;
+use std::collections::HashSet;
 
-/// Accounts with something due that may send. Each account's queue is only looked at its head: a campaign that waits for
-/// tomorrow costs nothing today.
-const DUE_ACCOUNTS: &str = "select a.id from account a where a.paused_at is null and a.stopped_at is null and a.deleted_at is null \
-     and exists (select 1 from message m where m.account_id = a.id and m.status = 'queued' and m.due_at <= $1) limit $2";
-const COUNT_DUE: &str = "select count(*) from (select id from message where account_id = $1 and status = 'queued' and due_at <= $2 limit $3) as due";
+/// Accounts with something due that may send. Each queue is only looked at its head, and a lane that is blocked not at
+/// all: a campaign that waits for tomorrow costs nothing today.
+const DUE_ACCOUNTS: &str = "select a.id from account a left join lane l on l.account_id = a.id \
+     where a.paused_at is null and a.stopped_at is null and a.deleted_at is null \
+     and coalesce(l.blocked_until, 0) <= $1 and coalesce(l.next_at, 0) <= $2 \
+     and exists (select 1 from message m where m.account_id = a.id and m.status = 'queued' and m.due_at <= $1)";
 const COUNT_QUEUED: &str = "select count(*) from message where account_id = $1 and status = 'queued'";
 
 macro_rules! claim {
@@ -38,7 +42,44 @@ const CLAIM: Sql = Sql { sqlite: claim!(""), postgres: claim!(" for update skip 
 const LOCK: Sql = Sql { sqlite: select!("where m.id = $1"), postgres: select!("where m.id = $1 for update") };
 
 const HELD: &str = select!("where m.lease_token = $1 and m.status = 'sending' order by m.due_at, m.id");
-const INSERT_ATTEMPT: &str = "insert into attempt (id, message_id, account_id, number, token, quota_day, started_at) values ($1, $2, $3, $4, $5, $6, $7)";
+macro_rules! insert_attempts {
+    ($dialect:ident) => {
+        concat!(
+            "insert into attempt (id, message_id, account_id, number, token, quota_day, started_at) \
+             select x.id, x.message_id, x.account_id, x.number, x.token, x.quota_day, x.started_at from ",
+            rows!($dialect, id text, message_id text, account_id text, number bigint, token text, quota_day text, started_at bigint)
+        )
+    };
+}
+const INSERT_ATTEMPTS: Sql = Sql { sqlite: insert_attempts!(sqlite), postgres: insert_attempts!(postgres) };
+macro_rules! accept_attempts {
+    ($dialect:ident) => {
+        concat!(
+            "update attempt set finished_at = x.accepted_at, outcome = 'accepted' from ",
+            rows!($dialect, attempt_id text, accepted_at bigint),
+            " where attempt.id = x.attempt_id and attempt.finished_at is null"
+        )
+    };
+}
+const ACCEPT_ATTEMPTS: Sql = Sql { sqlite: accept_attempts!(sqlite), postgres: accept_attempts!(postgres) };
+/// Only for whoever holds the lease, and only where no report was faster.
+macro_rules! accept {
+    ($dialect:ident) => {
+        concat!(
+            "update message set status = x.status, provider_message_id = coalesce(message.provider_message_id, x.provider_message_id), \
+             error_code = null, error_message = null, error_retryable = null, accepted_at = coalesce(message.accepted_at, x.accepted_at), \
+             poll_at = x.poll_at, lease_token = null, lease_until = null, updated_at = x.accepted_at from ",
+            rows!($dialect, message_id text, token text, status text, provider_message_id text, accepted_at bigint, poll_at bigint),
+            " where message.id = x.message_id and message.lease_token = x.token and message.status = 'sending' returning message.id"
+        )
+    };
+}
+const ACCEPT: Sql = Sql { sqlite: accept!(sqlite), postgres: accept!(postgres) };
+/// What was claimed and must not be sent after all.
+const SUPPRESS: &str = "update message set status = 'suppressed', attempts = attempts - 1, lease_token = null, lease_until = null, \
+     error_code = 'suppressed', error_message = 'This recipient asked not to be contacted.', error_retryable = 'no', updated_at = $2 \
+     where lease_token = $1 and status = 'sending' and exists (select 1 from suppression s where s.organization_id = message.organization_id \
+     and s.channel = message.channel and s.address = message.recipient) returning id";
 const FINISH_ATTEMPT: &str = "update attempt set finished_at = $3, outcome = $4, refunded_at = $5 \
      where message_id = $1 and token = $2 and finished_at is null returning quota_day";
 const FIND_ATTEMPT: &str = "select message_id from attempt where id = $1 and account_id = $2";
@@ -54,12 +95,6 @@ const REQUEUE: &str = "update message set status = 'queued', due_at = $2, lease_
      provider_message_id = null, accepted_at = null, poll_at = null, error_code = null, error_message = null, \
      error_retryable = null, waiting_reason = $3, \
      waiting_since = coalesce(waiting_since, $4), waiting_until = $5, waiting_detail = $6, updated_at = $4 where id = $1";
-const WAIT: &str = "update message set due_at = $3, waiting_reason = $4, waiting_since = coalesce(waiting_since, $5), waiting_until = $6, \
-     waiting_detail = $7, updated_at = $5 where account_id = $1 and status = 'queued' and due_at <= $2";
-const HOLD: &str = "update message set waiting_reason = $2, waiting_since = $3, waiting_until = null, waiting_detail = $4, updated_at = $3 \
-     where account_id = $1 and status = 'queued' and (waiting_reason is null or waiting_reason <> 'scheduled' or due_at <= $3)";
-const WAKE: &str = "update message set due_at = $2, waiting_reason = null, waiting_since = null, waiting_until = null, waiting_detail = null, \
-     updated_at = $2 where account_id = $1 and status = 'queued' and waiting_reason = $3";
 const CANCEL: &str = "update message set status = 'canceled', waiting_reason = null, waiting_since = null, waiting_until = null, \
      waiting_detail = null, updated_at = $2 where id = $1 and status = 'queued' returning id";
 const CANCEL_ALL: &str = "update message set status = 'canceled', waiting_reason = null, waiting_since = null, waiting_until = null, \
@@ -68,46 +103,49 @@ const LOST: &str =
     "select id from message where status = 'sending' and lease_until <= $1 order by lease_until, id limit $2";
 const DUE_POLLS: &str = select!("where m.poll_at <= $1 order by m.poll_at, m.id limit $2");
 const SET_POLL: &str = "update message set poll_at = $2 where id = $1";
-const NEXT_DUE: &str = "select min(at) from (\
-     select min(due_at) as at from message where status = 'queued' and due_at > $1 \
-     union all select min(poll_at) as at from message where poll_at is not null) as next";
+/// When each lane has something to do next: its first message, its block, its pace.
+const NEXT_DUE: &str = "select (select m.due_at from message m where m.account_id = a.id and m.status = 'queued' order by m.due_at limit 1) as due_at, \
+     coalesce(l.blocked_until, 0) as blocked_until, coalesce(l.next_at, 0) as next_at \
+     from account a left join lane l on l.account_id = a.id \
+     where a.paused_at is null and a.stopped_at is null and a.deleted_at is null";
+const NEXT_POLL: &str = "select min(poll_at) from message where poll_at is not null";
+/// The newest try of a message: when it began and ended, and the key that its quota was reserved on.
+const LAST_ATTEMPT: &str = "select started_at, finished_at, quota_day, refunded_at from attempt where message_id = $1 order by number desc limit 1";
+const REFUND_LAST: &str = "update attempt set refunded_at = $2 where message_id = $1 and refunded_at is null and outcome = 'unknown' \
+     and number = (select max(number) from attempt t where t.message_id = $1) returning quota_day";
+/// Whether a message just like it is with the provider right now, whose name is not known yet.
+const HAS_TWIN: &str = "select id from message where account_id = $1 and recipient = $2 and status = 'sending' limit 1";
 
 /// Statements that are the same on both engines.
 pub const STATEMENTS: &[&str] = &[
     DUE_ACCOUNTS,
-    COUNT_DUE,
     COUNT_QUEUED,
     HELD,
-    INSERT_ATTEMPT,
     FINISH_ATTEMPT,
     FIND_ATTEMPT,
     FIND_SUPERSEDED,
     SETTLE,
     ADVANCE,
     REQUEUE,
-    WAIT,
-    HOLD,
-    WAKE,
     CANCEL,
     CANCEL_ALL,
     LOST,
     DUE_POLLS,
     SET_POLL,
     NEXT_DUE,
+    NEXT_POLL,
+    LAST_ATTEMPT,
+    REFUND_LAST,
+    HAS_TWIN,
+    SUPPRESS,
 ];
 /// Statements that differ.
-pub const DUAL: &[Sql] = &[CLAIM, LOCK];
+pub const DUAL: &[Sql] = &[CLAIM, LOCK, INSERT_ATTEMPTS, ACCEPT_ATTEMPTS, ACCEPT];
 
-/// Up to `limit` accounts that have something due and may send.
-pub async fn due_accounts(conn: &mut Conn, now: Timestamp, limit: i64) -> sqlx::Result<Vec<AccountId>> {
-    let ids: Vec<String> = sqlx::query_scalar(DUE_ACCOUNTS).bind(now.0).bind(limit).fetch_all(conn).await?;
+/// Accounts that have something due and may send before `horizon`.
+pub async fn due_accounts(conn: &mut Conn, now: Timestamp, horizon: Timestamp) -> sqlx::Result<Vec<AccountId>> {
+    let ids: Vec<String> = sqlx::query_scalar(DUE_ACCOUNTS).bind(now.0).bind(horizon.0).fetch_all(conn).await?;
     ids.into_iter().map(|id| super::row::id("id", id)).collect()
-}
-
-/// How many messages of an account are due, at most `limit`.
-pub async fn count_due(conn: &mut Conn, account: &AccountId, now: Timestamp, limit: i64) -> sqlx::Result<u32> {
-    let due: i64 = sqlx::query_scalar(COUNT_DUE).bind(account.as_str()).bind(now.0).bind(limit).fetch_one(conn).await?;
-    super::row::count("due", due)
 }
 
 /// How many messages of an account are queued.
@@ -138,26 +176,72 @@ pub async fn claim(
     rows.into_iter().map(MessageRow::read).collect()
 }
 
-/// Writes down a try before it is made.
-pub async fn insert_attempt(
+/// A try, as it is written down before it is made.
+#[derive(Debug, Serialize)]
+pub struct NewAttempt<'a> {
+    /// The try.
+    pub id: &'a str,
+    /// What is tried.
+    pub message_id: &'a str,
+    /// Through which account.
+    pub account_id: &'a str,
+    /// The how manieth.
+    pub number: u32,
+    /// The lease it is made under.
+    pub token: &'a str,
+    /// The key of usage that it was reserved on.
+    pub quota_day: &'a str,
+    /// Unix milliseconds.
+    pub started_at: i64,
+}
+
+/// Writes down tries before they are made.
+pub async fn insert_attempts(conn: &mut Conn, dialect: Dialect, attempts: &[NewAttempt<'_>]) -> sqlx::Result<()> {
+    sqlx::query(INSERT_ATTEMPTS.of(dialect)).bind(batch(attempts)).execute(conn).await.map(drop)
+}
+
+/// A message that its provider took, at the first word about it.
+#[derive(Debug, Serialize)]
+pub struct Acceptance<'a> {
+    /// The message.
+    pub message_id: &'a str,
+    /// The try.
+    pub attempt_id: &'a str,
+    /// The lease it was made under.
+    pub token: &'a str,
+    /// Our word for its state.
+    pub status: &'static str,
+    /// What the provider calls it.
+    pub provider_message_id: &'a str,
+    /// Unix milliseconds.
+    pub accepted_at: i64,
+    /// When to ask the provider; `None` when there is nothing to ask.
+    pub poll_at: Option<i64>,
+}
+
+/// Writes what providers took; the ids of those that were still `sending` under their token. Of the others somebody
+/// told us something meanwhile: they are settled one by one.
+pub async fn accept(
     conn: &mut Conn,
-    id: &AttemptId,
-    stored: &StoredMessage,
-    token: &str,
-    quota_day: &str,
-    now: Timestamp,
-) -> sqlx::Result<()> {
-    sqlx::query(INSERT_ATTEMPT)
-        .bind(id.as_str())
-        .bind(stored.message.id.as_str())
-        .bind(stored.message.account_id.as_ref().map(crate::domain::id::AccountId::as_str))
-        .bind(i64::from(stored.message.attempts))
-        .bind(token)
-        .bind(quota_day)
-        .bind(now.0)
-        .execute(conn)
-        .await
-        .map(drop)
+    dialect: Dialect,
+    acceptances: &[Acceptance<'_>],
+) -> sqlx::Result<HashSet<MessageId>> {
+    let ids: Vec<String> =
+        sqlx::query_scalar(ACCEPT.of(dialect)).bind(batch(acceptances)).fetch_all(&mut *conn).await?;
+    let settled: HashSet<MessageId> =
+        ids.into_iter().map(|id| super::row::id("id", id)).collect::<sqlx::Result<_>>()?;
+    let closed: Vec<&Acceptance<'_>> =
+        acceptances.iter().filter(|row| row.message_id.parse().is_ok_and(|id| settled.contains(&id))).collect();
+    if !closed.is_empty() {
+        sqlx::query(ACCEPT_ATTEMPTS.of(dialect)).bind(batch(&closed)).execute(conn).await?;
+    }
+    Ok(settled)
+}
+
+/// Takes out of a claim what must not be sent after all.
+pub async fn suppress(conn: &mut Conn, token: &str, now: Timestamp) -> sqlx::Result<Vec<MessageId>> {
+    let ids: Vec<String> = sqlx::query_scalar(SUPPRESS).bind(token).bind(now.0).fetch_all(conn).await?;
+    ids.into_iter().map(|id| super::row::id("id", id)).collect()
 }
 
 /// Closes the open try of `token`; the day its quota was reserved on, or `None` when it was closed before.
@@ -281,51 +365,6 @@ pub async fn requeue(
         .map(drop)
 }
 
-/// Everything due of an account waits until `until`.
-pub async fn wait(
-    conn: &mut Conn,
-    account: &AccountId,
-    reason: WaitingReason,
-    until: Timestamp,
-    detail: &str,
-    now: Timestamp,
-) -> sqlx::Result<()> {
-    sqlx::query(WAIT)
-        .bind(account.as_str())
-        .bind(now.0)
-        .bind(until.0)
-        .bind(reason.as_str())
-        .bind(now.0)
-        .bind(until.0)
-        .bind(detail)
-        .execute(conn)
-        .await
-        .map(drop)
-}
-
-/// Everything queued of an account waits for a person, but for what waits for its date: that must not forget it.
-pub async fn hold(
-    conn: &mut Conn,
-    account: &AccountId,
-    reason: WaitingReason,
-    detail: &str,
-    now: Timestamp,
-) -> sqlx::Result<()> {
-    sqlx::query(HOLD)
-        .bind(account.as_str())
-        .bind(reason.as_str())
-        .bind(now.0)
-        .bind(detail)
-        .execute(conn)
-        .await
-        .map(drop)
-}
-
-/// What waited for `reason` is due now.
-pub async fn wake(conn: &mut Conn, account: &AccountId, reason: WaitingReason, now: Timestamp) -> sqlx::Result<()> {
-    sqlx::query(WAKE).bind(account.as_str()).bind(now.0).bind(reason.as_str()).execute(conn).await.map(drop)
-}
-
 /// Cancels a queued message; false when it is not queued.
 pub async fn cancel(conn: &mut Conn, id: &MessageId, now: Timestamp) -> sqlx::Result<bool> {
     Ok(!sqlx::query(CANCEL).bind(id.as_str()).bind(now.0).fetch_all(conn).await?.is_empty())
@@ -354,8 +393,43 @@ pub async fn set_poll(conn: &mut Conn, id: &MessageId, at: Option<Timestamp>) ->
     sqlx::query(SET_POLL).bind(id.as_str()).bind(at.map(|at| at.0)).execute(conn).await.map(drop)
 }
 
-/// When something will be due next, after `now`.
-pub async fn next_due(conn: &mut Conn, now: Timestamp) -> sqlx::Result<Option<Timestamp>> {
-    let at: Option<i64> = sqlx::query_scalar(NEXT_DUE).bind(now.0).fetch_one(conn).await?;
-    Ok(at.map(Timestamp))
+/// When something will be due next.
+pub async fn next_due(conn: &mut Conn) -> sqlx::Result<Option<Timestamp>> {
+    let lanes: Vec<(Option<i64>, i64, i64)> = sqlx::query_as(NEXT_DUE).fetch_all(&mut *conn).await?;
+    let poll: Option<i64> = sqlx::query_scalar(NEXT_POLL).fetch_one(conn).await?;
+    let lanes = lanes.into_iter().filter_map(|(due_at, blocked, next_at)| Some(due_at?.max(blocked).max(next_at)));
+    Ok(lanes.chain(poll).min().map(Timestamp))
+}
+
+/// The newest try of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastAttempt {
+    /// When it was written down.
+    pub started_at: Timestamp,
+    /// When its outcome was.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// The newest try of a message, if there was one.
+pub async fn last_attempt(conn: &mut Conn, message: &MessageId) -> sqlx::Result<Option<LastAttempt>> {
+    let found: Option<(i64, Option<i64>, Option<String>, Option<i64>)> =
+        sqlx::query_as(LAST_ATTEMPT).bind(message.as_str()).fetch_optional(conn).await?;
+    Ok(found.map(|(started, finished, _, _)| LastAttempt {
+        started_at: Timestamp(started),
+        finished_at: finished.map(Timestamp),
+    }))
+}
+
+/// Marks the newest try of unknown outcome as given back; the key its quota was reserved on.
+pub async fn refund_last(conn: &mut Conn, message: &MessageId, now: Timestamp) -> sqlx::Result<Option<String>> {
+    let days: Vec<Option<String>> =
+        sqlx::query_scalar(REFUND_LAST).bind(message.as_str()).bind(now.0).fetch_all(conn).await?;
+    Ok(days.into_iter().next().flatten())
+}
+
+/// Whether another message to the recipient is with the provider right now, by a name that is not known yet.
+pub async fn has_twin(conn: &mut Conn, account: &AccountId, recipient: &str) -> sqlx::Result<bool> {
+    let found: Option<String> =
+        sqlx::query_scalar(HAS_TWIN).bind(account.as_str()).bind(recipient).fetch_optional(conn).await?;
+    Ok(found.is_some())
 }

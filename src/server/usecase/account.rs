@@ -8,6 +8,7 @@ use crate::{
         channel::{Channel, Provider},
         field_error::FieldErrors,
         id::AccountId,
+    limit::Pace,
         message::{Source, Status, WaitingReason},
         phone::PhoneNumber,
         secret::Secret,
@@ -16,29 +17,20 @@ use crate::{
     },
     server::{
         App, Who,
+        bucket::{Bucket, day_of},
         channel::{Login, Mailbox, Probe, TestError},
         error::Error,
         live::Topic,
         phone,
-        store::{self, account::StoredAccount},
+        store::{self, Conn, account::StoredAccount},
         vault::{Place, VaultError},
     },
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What an account says whose credentials do not open with the configured keys.
 pub const ENTER_AGAIN: &str =
     "The stored credentials cannot be read with the configured encryption key. Enter them again.";
-
-/// The day of `now` in the zone of an account, `yyyy-mm-dd`, and when the next one begins.
-pub fn day_of(now: Timestamp, time_zone: &str) -> (String, Timestamp) {
-    let zone = jiff::tz::TimeZone::get(time_zone).unwrap_or(jiff::tz::TimeZone::UTC);
-    let instant = jiff::Timestamp::from_millisecond(now.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    let today = zone.to_datetime(instant).date();
-    let next = today.tomorrow().ok().and_then(|day| zone.to_timestamp(day.at(0, 0, 0, 0)).ok());
-    let next = next.map_or(now.plus(DAY), |midnight| Timestamp(midnight.as_millisecond()));
-    (today.to_string(), next)
-}
 
 /// Where the credentials of an account live.
 fn place<'a>(organization: &'a str, account: &'a str) -> Place<'a> {
@@ -92,13 +84,20 @@ pub async fn list(who: &Who) -> Result<Vec<Account>, Error> {
     let now = who.app.clock.now();
     let mut conn = who.app.db.read().await?;
     let accounts = store::account::list(&mut conn, &who.organization.id).await?;
-    // Zones differ by a day at most: two days hold every account's today.
-    let (since, _) = day_of(now.plus(-DAY), "UTC");
-    let usage = store::usage::list(&mut conn, &who.organization.id, &since).await?;
-    let used: BTreeMap<(String, String), i64> = usage.into_iter().map(|(id, day, used)| ((id, day), used)).collect();
+    // Zones differ by a day at most, and a rolling limit looks back a day: three days hold all that counts.
+    let (since, _) = day_of(now.plus(-2 * DAY), "UTC");
+    let mut usage: HashMap<String, Vec<(String, i64)>> = HashMap::new();
+    for (id, key, used) in store::usage::list(&mut conn, &who.organization.id, &since).await? {
+        usage.entry(id).or_default().push((key, used));
+    }
+    let lanes = store::lane::list(&mut conn, &who.organization.id).await?;
     let with_usage = |mut stored: StoredAccount| {
-        let key = (stored.account.id.to_string(), day_of(now, &stored.time_zone).0);
-        stored.account.sent_today = used.get(&key).and_then(|n| u32::try_from(*n).ok()).unwrap_or(0);
+        let lane = lanes.get(&stored.account.id);
+        let bucket = Bucket::at(now, &stored.account.pace, lane.and_then(|lane| lane.last_day.as_deref()));
+        let used = usage.get(stored.account.id.as_str()).map_or(&[][..], Vec::as_slice);
+        let counts = used.iter().filter(|(key, _)| (&bucket.first..=&bucket.last).contains(&key));
+        stored.account.sent_today = u32::try_from(counts.map(|(_, used)| used).sum::<i64>()).unwrap_or(0);
+        stored.account.block = lane.and_then(|lane| lane.blocked(now)).cloned();
         stored.account
     };
     Ok(accounts.into_iter().map(with_usage).collect())
@@ -109,9 +108,17 @@ pub(super) async fn find(who: &Who, id: &AccountId) -> Result<StoredAccount, Err
     let mut conn = who.app.db.read().await?;
     let found = store::account::find(&mut conn, id, &who.organization.id).await?;
     let mut stored = found.ok_or_else(Error::not_found)?;
-    let (day, _) = day_of(who.app.clock.now(), &stored.time_zone);
-    stored.account.sent_today = store::usage::find(&mut conn, id, &day).await?;
+    with_usage(&mut conn, &mut stored, who.app.clock.now()).await?;
     Ok(stored)
+}
+
+/// Adds what is not in its row: what it has sent, and why its lane waits.
+pub async fn with_usage(conn: &mut Conn, stored: &mut StoredAccount, now: Timestamp) -> sqlx::Result<()> {
+    let lane = store::lane::find(conn, &stored.account.id).await?;
+    let bucket = Bucket::at(now, &stored.account.pace, lane.last_day.as_deref());
+    stored.account.sent_today = store::usage::find(conn, &stored.account.id, &bucket).await?;
+    stored.account.block = lane.blocked(now).cloned();
+    Ok(())
 }
 
 /// One account, as it is shown.
@@ -146,6 +153,8 @@ pub async fn connect(who: &Who, form: ConnectForm) -> Result<Account, Error> {
         display_name: new.display_name,
         daily_limit: new.daily_limit.get(),
         sent_today: 0,
+        pace: Pace::default(),
+        block: None,
         is_active: true,
         connection_status: ConnectionStatus::Connected,
         smtp: None,
@@ -210,14 +219,13 @@ pub async fn test(who: &Who, id: &AccountId) -> Result<TestOutcome, Error> {
 }
 
 async fn note_test(who: &Who, id: &AccountId, result: Result<(), String>) -> Result<TestOutcome, Error> {
-    let now = who.app.clock.now();
     let error = result.err();
     who.app
         .db
         .write(async |conn| match &error {
             None => {
                 store::account::set_health(conn, id, ConnectionStatus::Connected, None, None).await?;
-                store::queue::wake(conn, id, WaitingReason::AccountError, now).await
+                store::lane::unblock(conn, id, Some(WaitingReason::Provider)).await
             }
             Some(error) => store::account::set_error(conn, id, error).await,
         })
@@ -244,17 +252,15 @@ pub async fn update(who: &Who, id: &AccountId, patch: AccountPatch) -> Result<Ac
             account.display_name = name.clone().unwrap_or(account.display_name);
             account.daily_limit = limit.map_or(account.daily_limit, DailyLimit::get);
             account.is_active = patch.is_active.unwrap_or(account.is_active);
+            account.pace = patch.pace.clone().unwrap_or(account.pace);
             store::account::update(conn, &account, &who.organization.id, now).await?;
-            if before.is_active && !account.is_active {
-                let detail = "The account is switched off. Enable it to let this message go.";
-                store::queue::hold(conn, id, WaitingReason::AccountInactive, detail, now).await?;
+            if let Some(count) = patch.used_elsewhere_today {
+                let lane = store::lane::find(conn, id).await?;
+                let bucket = Bucket::at(now, &account.pace, lane.last_day.as_deref());
+                store::usage::set_elsewhere(conn, id, &bucket.key, count).await?;
             }
-            if account.is_active && !before.is_active {
-                store::queue::wake(conn, id, WaitingReason::AccountInactive, now).await?;
-            }
-            if account.is_active && account.daily_limit > before.daily_limit {
-                store::queue::wake(conn, id, WaitingReason::DailyLimit, now).await?;
-            }
+            // Whether the day is still used up shows at the next claim.
+            store::lane::unblock(conn, id, Some(WaitingReason::DailyLimit)).await?;
             Ok::<_, Error>(())
         })
         .await?;
@@ -279,7 +285,6 @@ pub async fn replace_credentials(who: &Who, id: &AccountId, entered: Vec<(String
     let sealed = seal(&who.app, who.organization.id.as_str(), id, &credentials);
     let asked = Probe { channel: new.channel, sender: Some(&new.number), force: true };
     probe(&who.app, new.provider, &Login::new(credentials), &asked).await.map_err(|error| failed_test(&error))?;
-    let now = who.app.clock.now();
     who.app
         .db
         .write(async |conn| {
@@ -287,7 +292,7 @@ pub async fn replace_credentials(who: &Who, id: &AccountId, entered: Vec<(String
                 store::account::set_secret(conn, id, &who.organization.id, Some(sealed)).await?;
             }
             store::account::set_health(conn, id, ConnectionStatus::Connected, None, None).await?;
-            store::queue::wake(conn, id, WaitingReason::AccountError, now).await
+                store::lane::unblock(conn, id, Some(WaitingReason::Provider)).await
         })
         .await?;
     changed(who, id);
@@ -303,12 +308,16 @@ pub async fn delete(who: &Who, id: &AccountId) -> Result<(), Error> {
             if !store::account::delete(conn, id, &who.organization.id, now).await? {
                 return Err(Error::not_found());
             }
-            for message in store::queue::cancel_all(conn, id, now).await? {
-                let mut event = store::message::event(who.app.new_id(), now, Status::Canceled, Source::User);
-                event.detail = Some("The account was deleted.".to_owned());
-                store::message::insert_event(conn, &message, &event).await?;
-            }
-            Ok(())
+            let canceled = store::queue::cancel_all(conn, id, now).await?;
+            let events: Vec<_> = canceled
+                .into_iter()
+                .map(|message| {
+                    let mut event = store::message::event(who.app.new_id(), now, Status::Canceled, Source::User);
+                    event.detail = Some("The account was deleted.".to_owned());
+                    (message, event)
+                })
+                .collect();
+            Ok(store::message::insert_events(conn, who.app.db.dialect, &events).await?)
         })
         .await?;
     changed(who, id);

@@ -1,16 +1,17 @@
 //! Demo data: accounts of the sandbox on all channels and a week of messages in all states, marked, removed with one call.
 
-use super::account::day_of;
 use crate::{
     domain::{
         account::{Account, ConnectionStatus},
         channel::{Channel, Provider},
         id::OrganizationId,
+        limit::Pace,
         message::{Direction, Failure, Message, Source, Status},
         time::{HOUR, MINUTE, Timestamp},
     },
     server::{
-        Who,
+        App, Who,
+        bucket::day_of,
         clock::new_id,
         error::Error,
         live::Topic,
@@ -59,6 +60,8 @@ pub async fn load(who: &Who) -> Result<(), Error> {
                     display_name: name.to_owned(),
                     daily_limit,
                     sent_today: 0,
+                    pace: Pace::default(),
+                    block: None,
                     is_active: true,
                     connection_status: ConnectionStatus::Connected,
                     smtp: None,
@@ -67,7 +70,7 @@ pub async fn load(who: &Who) -> Result<(), Error> {
                     created_at: now,
                 };
                 if store::account::insert(conn, &account, organization, None).await? {
-                    fill(conn, organization, &account, index, now).await?;
+                    fill(app, conn, organization, &account, index, now).await?;
                 }
             }
             Ok::<_, Error>(())
@@ -79,6 +82,7 @@ pub async fn load(who: &Who) -> Result<(), Error> {
 
 /// A week of one account's messages: two a day of the past, and today's up to now.
 async fn fill(
+    app: &App,
     conn: &mut Conn,
     organization: &OrganizationId,
     account: &Account,
@@ -92,8 +96,8 @@ async fn fill(
         let message = message(account, index + shift, body, status, at);
         let stored =
             StoredMessage { message, organization_id: organization.clone(), lease_token: None, accepted_at: Some(at) };
-        store::message::insert(conn, &stored, at).await?;
-        story(conn, &stored.message, at).await?;
+        store::message::insert(conn, app.db.dialect, &stored, at).await?;
+        story(app, conn, &stored.message, at).await?;
         let (day, _) = day_of(at, "UTC");
         if day == today && status != Status::Canceled {
             store::usage::reserve(conn, &account.id, &day, 1, account.daily_limit).await?;
@@ -140,7 +144,7 @@ fn message(account: &Account, index: usize, body: &str, status: Status, at: Time
 }
 
 /// The timeline that leads to the status.
-async fn story(conn: &mut Conn, message: &Message, at: Timestamp) -> sqlx::Result<()> {
+async fn story(app: &App, conn: &mut Conn, message: &Message, at: Timestamp) -> sqlx::Result<()> {
     let way: &[(Status, Source)] = match message.status {
         Status::Canceled => &[(Status::Canceled, Source::User)],
         Status::Unknown => &[(Status::Sending, Source::Worker), (Status::Unknown, Source::Worker)],
@@ -168,7 +172,7 @@ async fn story(conn: &mut Conn, message: &Message, at: Timestamp) -> sqlx::Resul
         if matches!(status, Status::Failed | Status::Undelivered) {
             event.error.clone_from(&message.error);
         }
-        store::message::insert_event(conn, &message.id, &event).await?;
+        store::message::insert_event(conn, app.db.dialect, &message.id, &event).await?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use crate::{
         email_account::{EmailForm, NewEmailAccount, SmtpAuth, SmtpSettings},
         field_error::FieldErrors,
         id::AccountId,
+    limit::Pace,
         message::WaitingReason,
         secret::Secret,
     },
@@ -70,6 +71,8 @@ pub async fn connect(who: &Who, form: EmailForm) -> Result<Account, Error> {
         display_name: new.display_name,
         daily_limit: new.daily_limit.get(),
         sent_today: 0,
+        pace: Pace::default(),
+        block: None,
         is_active: true,
         connection_status: ConnectionStatus::Connected,
         smtp: new.smtp,
@@ -143,7 +146,6 @@ pub async fn replace_credentials(who: &Who, id: &AccountId, form: EmailForm) -> 
     let sealed = seal(&who.app, organization.as_str(), id, &credentials);
     let tested = probe(&who.app, account.provider, &login(&account, credentials), &PROBE).await;
     tested.map_err(|error| failed_test(&error))?;
-    let now = who.app.clock.now();
     who.app
         .db
         .write(async |conn| {
@@ -152,7 +154,7 @@ pub async fn replace_credentials(who: &Who, id: &AccountId, form: EmailForm) -> 
                 store::account::set_settings(conn, id, organization, smtp).await?;
             }
             store::account::set_health(conn, id, ConnectionStatus::Connected, None, None).await?;
-            store::queue::wake(conn, id, WaitingReason::AccountError, now).await
+            store::lane::unblock(conn, id, Some(WaitingReason::Provider)).await
         })
         .await?;
     changed(who, id);

@@ -1,33 +1,45 @@
 //! Messages: send, list, tell the story, cancel, retry, resolve.
 
-use super::{account::day_of, session::hash_token};
+use super::{account::with_usage, session::hash_token};
 use crate::{
     domain::{
         account::Account,
         channel::Channel,
         field_error::FieldErrors,
-        id::MessageId,
+        id::{AccountId, MessageId},
         message::{
-            Direction, Message, MessageFilter, NewMessage, OnLimit, SendForm, Source, Status, Story, Waiting,
-            WaitingReason,
+            Direction, Event, Failure, Message, MessageFilter, NewMessage, OnLimit, SendForm, Source, Status, Story,
+            Waiting, WaitingReason,
         },
         page::Page,
         segment,
-        time::Timestamp,
+        time::{SECOND, Timestamp},
     },
     server::{
-        Who,
+        App, Who,
+        bucket::Bucket,
         error::Error,
         live::Topic,
         phone,
-        store::{self, Conn, account::StoredAccount, message::StoredMessage, queue::Settled},
+        store::{
+            self, Conn, Db,
+            account::StoredAccount,
+            message::{NewKey, StoredMessage},
+            queue::Settled,
+        },
     },
 };
+use futures::future::join_all;
+use std::collections::{HashMap, HashSet};
 
 /// Longest idempotency key.
 const KEY_MAX: usize = 255;
 
+/// A message that has not left so long after it was stored waits for its turn.
+const TURN: i64 = 3 * SECOND;
+
 /// A caller's idempotency key with the hash of its request.
+#[derive(Clone)]
 pub struct Idempotency {
     key: String,
     body_hash: String,
@@ -44,43 +56,116 @@ impl Idempotency {
     }
 }
 
+/// A message that is to be stored together with others.
+pub struct NewRow {
+    stored: StoredMessage,
+    due_at: Timestamp,
+    event: Event,
+    idempotency: Option<Idempotency>,
+}
+
+/// Stores messages of many callers in one transaction: for each true, false when its idempotency key is taken, or
+/// nothing when the database failed.
+pub async fn store_batch(db: &Db, batch: Vec<NewRow>) -> Vec<Option<bool>> {
+    let stored = db
+        .write(async |conn| {
+            let keys: Vec<NewKey<'_>> = batch.iter().filter_map(NewRow::key).collect();
+            let free = match &keys[..] {
+                [] => HashSet::new(),
+                keys => store::message::take_keys(conn, db.dialect, keys).await?,
+            };
+            let is_stored =
+                |row: &&NewRow| row.idempotency.is_none() || free.contains(&row.stored.message.id);
+            let rows = batch.iter().filter(is_stored).map(|row| (&row.stored, row.due_at));
+            store::message::insert_many(conn, db.dialect, rows).await?;
+            let events: Vec<_> = batch
+                .iter()
+                .filter(is_stored)
+                .map(|row| (row.stored.message.id.clone(), row.event.clone()))
+                .collect();
+            store::message::insert_events(conn, db.dialect, &events).await?;
+            Ok::<_, sqlx::Error>(batch.iter().map(|row| Some(is_stored(&row))).collect())
+        })
+        .await;
+    stored.unwrap_or_else(|error| {
+        tracing::error!(error.cause = %error, count = batch.len(), "messages could not be stored");
+        vec![None; batch.len()]
+    })
+}
+
+impl NewRow {
+    fn key(&self) -> Option<NewKey<'_>> {
+        self.idempotency.as_ref().map(|idempotency| NewKey {
+            organization_id: self.stored.organization_id.as_str(),
+            key: &idempotency.key,
+            body_hash: &idempotency.body_hash,
+            message_id: self.stored.message.id.as_str(),
+            created_at: self.stored.message.created_at.0,
+        })
+    }
+}
+
 /// Stores a message, durably, and lets the worker know. The answer is the stored message.
 pub async fn send(who: &Who, form: SendForm, idempotency: Option<Idempotency>) -> Result<Message, Error> {
-    refuse_what_is_not_there(&form)?;
-    let new = form.parse(phone::parse)?;
-    let now = who.app.clock.now();
-    // Whoever loses a race for an idempotency key looks again and finds the winner's message.
-    let message = loop {
-        if let Some(stored) = store_once(who, &new, idempotency.as_ref(), now).await? {
-            break stored;
-        }
-    };
+    let message = queue(who, form, idempotency).await?;
     who.app.live.publish(&who.organization.id, Topic::Messages, Some(message.id.as_str()));
     who.app.wake.notify_one();
     Ok(message)
 }
 
-/// The message, stored now or under the same key before; `None` when the key was taken at the same time.
-async fn store_once(
-    who: &Who,
-    new: &NewMessage,
-    idempotency: Option<&Idempotency>,
-    now: Timestamp,
-) -> Result<Option<Message>, Error> {
-    who.app
-        .db
+/// Stores many messages, each for itself: what is wrong with one does not hold up the others.
+pub async fn send_many(who: &Who, forms: Vec<SendForm>) -> Vec<Result<Message, Error>> {
+    let sent = join_all(forms.into_iter().map(|form| queue(who, form, None))).await;
+    who.app.live.publish(&who.organization.id, Topic::Messages, None);
+    who.app.wake.notify_one();
+    sent
+}
+
+async fn queue(who: &Who, form: SendForm, idempotency: Option<Idempotency>) -> Result<Message, Error> {
+    refuse_what_is_not_there(&form)?;
+    let new = form.parse(phone::parse)?;
+    if new.on_limit == OnLimit::Reject {
+        return queue_strictly(who, &new, idempotency).await;
+    }
+    let (row, message) = {
+        let mut conn = who.app.db.read().await?;
+        let account = choose_account(&mut conn, who, &new).await?;
+        prepare(&mut conn, who, &new, &account, idempotency.clone()).await?
+    };
+    match who.app.enqueue.call(row).await.flatten() {
+        Some(true) => Ok(message),
+        Some(false) => find_earlier(&mut *who.app.db.read().await?, who, idempotency.as_ref())
+            .await?
+            .ok_or_else(|| Error::Internal("an idempotency key is taken by nothing".to_owned())),
+        None => Err(Error::Internal("the message could not be stored".to_owned())),
+    }
+}
+
+/// The way of a caller who wants no message that waits for the limit: whoever else does so for the account comes after.
+async fn queue_strictly(who: &Who, new: &NewMessage, idempotency: Option<Idempotency>) -> Result<Message, Error> {
+    let app = &who.app;
+    app.db
         .write(async |conn| {
-            if let Some(earlier) = find_earlier(conn, who, idempotency).await? {
-                return Ok(Some(earlier));
+            if let Some(earlier) = find_earlier(conn, who, idempotency.as_ref()).await? {
+                return Ok(earlier);
             }
             let account = choose_account(conn, who, new).await?;
-            let id: MessageId = who.app.new_id();
-            if let Some(Idempotency { key, body_hash }) = idempotency
-                && !store::message::take_key(conn, &who.organization.id, key, body_hash, &id, now).await?
-            {
-                return Ok(None);
+            store::account::lock(conn, app.db.dialect, &account.account.id).await?;
+            let queued = store::queue::count_queued(conn, &account.account.id).await?;
+            let limit = account.account.pace.limit_of_day(account.account.daily_limit, app.clock.now());
+            if account.account.sent_today.saturating_add(queued) >= limit {
+                let channel = account.account.channel.as_str();
+                return Err(Error::conflict("daily_limit", &format!("Daily {channel} limit reached")));
             }
-            enqueue(conn, who, id, new, &account, now).await.map(Some)
+            let (row, message) = prepare(conn, who, new, &account, idempotency.clone()).await?;
+            if let Some(key) = row.key()
+                && store::message::take_keys(conn, app.db.dialect, &[key]).await?.is_empty()
+            {
+                return Err(Error::conflict("idempotency_key_in_use", "The same request is under way"));
+            }
+            store::message::insert(conn, app.db.dialect, &row.stored, row.due_at).await?;
+            store::message::insert_event(conn, app.db.dialect, &row.stored.message.id, &row.event).await?;
+            Ok(message)
         })
         .await
 }
@@ -129,100 +214,127 @@ async fn find_earlier(conn: &mut Conn, who: &Who, idempotency: Option<&Idempoten
 /// The named account, else the organization's default for the channel.
 async fn choose_account(conn: &mut Conn, who: &Who, new: &NewMessage) -> Result<StoredAccount, Error> {
     let organization = &who.organization.id;
-    if let Some(id) = &new.account_id {
-        let found = store::account::find(conn, id, organization).await?;
-        return found
+    let mut chosen = match &new.account_id {
+        Some(id) => store::account::find(conn, id, organization)
+            .await?
             .filter(|stored| stored.account.channel == new.channel)
-            .ok_or_else(|| account_not_found(Some(new.channel)));
-    }
-    let default = store::account::find_default(conn, organization, new.channel).await?;
-    default.ok_or_else(|| {
-        let (field, message) = match new.channel {
-            Channel::Email => ("email_account_id", "No email account specified"),
-            Channel::Sms | Channel::Whatsapp => ("messaging_account_id", "Missing Twilio credentials"),
-        };
-        Error::invalid_as(message, FieldErrors::one(field, "connect an account for this channel first"))
-    })
+            .ok_or_else(|| account_not_found(Some(new.channel)))?,
+        None => store::account::find_default(conn, organization, new.channel).await?.ok_or_else(|| {
+            let (field, message) = match new.channel {
+                Channel::Email => ("email_account_id", "No email account specified"),
+                Channel::Sms | Channel::Whatsapp => ("messaging_account_id", "Missing Twilio credentials"),
+            };
+            Error::invalid_as(message, FieldErrors::one(field, "connect an account for this channel first"))
+        })?,
+    };
+    with_usage(conn, &mut chosen, who.app.clock.now()).await?;
+    Ok(chosen)
 }
 
-async fn enqueue(
+/// The message as it will be stored, and as the caller sees it.
+async fn prepare(
     conn: &mut Conn,
     who: &Who,
-    id: MessageId,
     new: &NewMessage,
     stored: &StoredAccount,
-    now: Timestamp,
-) -> Result<Message, Error> {
-    let account = &stored.account;
-    let waiting = why_it_waits(conn, new, stored, now).await?;
-    let until = waiting.as_ref().and_then(|waiting| waiting.until);
-    let segments = if new.channel == Channel::Sms { segment::measure(&new.body).count.max(1) } else { 1 };
-    let message = Message {
-        id,
+    idempotency: Option<Idempotency>,
+) -> Result<(NewRow, Message), Error> {
+    let (account, now) = (&stored.account, who.app.clock.now());
+    let scheduled = new.send_at.filter(|at| *at > now);
+    let suppressed = store::suppression::find(conn, &who.organization.id, new.channel, new.to.as_str()).await?;
+    let status = if suppressed.is_some() { Status::Suppressed } else { Status::Queued };
+    let mut message = Message {
+        id: who.app.new_id(),
         channel: new.channel,
         direction: Direction::Outbound,
         to: new.to.as_str().to_owned(),
         from: Some(account.address.clone()),
         subject: new.subject.clone(),
         body: new.body.clone(),
-        status: Status::Queued,
+        status,
         account_id: Some(account.id.clone()),
         lead_id: None,
         provider_message_id: None,
-        segments,
+        segments: if new.channel == Channel::Sms { segment::measure(&new.body).count.max(1) } else { 1 },
         attempts: 0,
-        error: None,
-        waiting,
+        error: suppressed.map(|reason| Failure { code: "suppressed".to_owned(), message: reason, retryable: false }),
+        waiting: scheduled.map(|at| Waiting {
+            reason: WaitingReason::Scheduled,
+            since: now,
+            until: Some(at),
+            detail: "It is scheduled for later.".to_owned(),
+        }),
         is_demo: account.is_demo,
         created_at: now,
         updated_at: now,
     };
-    let organization_id = who.organization.id.clone();
-    let stored = StoredMessage { message, organization_id, lease_token: None, accepted_at: None };
-    store::message::insert(conn, &stored, until.unwrap_or(now)).await?;
-    let mut event = store::message::event(who.app.new_id(), now, Status::Queued, Source::Api);
-    event.detail = stored.message.waiting.as_ref().map(|waiting| waiting.detail.clone());
-    store::message::insert_event(conn, &stored.message.id, &event).await?;
-    Ok(stored.message)
+    let row = StoredMessage {
+        message: message.clone(),
+        organization_id: who.organization.id.clone(),
+        lease_token: None,
+        accepted_at: None,
+    };
+    explain(&mut message, stored, now);
+    let mut event = store::message::event(who.app.new_id(), now, status, Source::Api);
+    event.detail = message.waiting.as_ref().map(|waiting| waiting.detail.clone());
+    Ok((NewRow { stored: row, due_at: scheduled.unwrap_or(now), event, idempotency }, message))
 }
 
-/// Why the message will not leave at once, if so; an error when the caller wants none that waits for the daily limit.
-async fn why_it_waits(
-    conn: &mut Conn,
-    new: &NewMessage,
-    stored: &StoredAccount,
-    now: Timestamp,
-) -> Result<Option<Waiting>, Error> {
+/// Says why a queued message has not left: for a reason of its own, or one of its account.
+fn explain(message: &mut Message, stored: &StoredAccount, now: Timestamp) {
     let account = &stored.account;
-    let (day, tomorrow) = day_of(now, &stored.time_zone);
-    let used = store::usage::find(conn, &account.id, &day).await?;
-    if new.on_limit == OnLimit::Reject {
-        let queued = store::queue::count_queued(conn, &account.id).await?;
-        if used.saturating_add(queued) >= account.daily_limit {
-            return Err(Error::conflict("daily_limit", &format!("Daily {} limit reached", account.channel.as_str())));
+    if message.status != Status::Queued
+        || message.waiting.as_ref().is_some_and(|waiting| waiting.until.is_some_and(|until| until > now))
+    {
+        return;
+    }
+    let since = message.created_at;
+    let wait = |reason, until, detail: String| Some(Waiting { reason, since, until, detail });
+    let limit = account.pace.limit_of_day(account.daily_limit, now);
+    message.waiting = if !account.is_active {
+        let detail = "The account is switched off. Enable it to let this message go.";
+        wait(WaitingReason::AccountInactive, None, detail.to_owned())
+    } else if stored.is_stopped {
+        let reason = account.last_error.clone().unwrap_or_default();
+        wait(WaitingReason::AccountError, None, format!("The account cannot send: {reason}"))
+    } else if let Some(block) = &account.block {
+        Some(Waiting { since: block.since.max(since), ..block.clone() })
+    } else if account.sent_today >= limit {
+        let until = Bucket::at(now, &account.pace, None).until;
+        wait(WaitingReason::DailyLimit, Some(until), limit_reached(account, limit))
+    } else if now.0 - since.0 > TURN {
+        let detail = "Messages before it leave first; then it is its turn.";
+        wait(WaitingReason::Turn, None, detail.to_owned())
+    } else {
+        None
+    };
+}
+
+/// Says of each why it waits; the accounts are looked up once each.
+async fn explain_all(conn: &mut Conn, app: &App, messages: &mut [Message]) -> sqlx::Result<()> {
+    let now = app.clock.now();
+    let mut accounts: HashMap<AccountId, Option<StoredAccount>> = HashMap::new();
+    for message in messages.iter_mut().filter(|message| message.status == Status::Queued) {
+        let Some(id) = message.account_id.clone() else { continue };
+        if !accounts.contains_key(&id) {
+            let mut found = store::account::find_any(conn, &id).await?;
+            if let Some(stored) = &mut found {
+                with_usage(conn, stored, now).await?;
+            }
+            accounts.insert(id.clone(), found);
+        }
+        if let Some(Some(stored)) = accounts.get(&id) {
+            explain(message, stored, now);
         }
     }
-    let wait = |reason, until, detail: String| Some(Waiting { reason, since: now, until, detail });
-    Ok(match new.send_at.filter(|at| *at > now) {
-        Some(at) => wait(WaitingReason::Scheduled, Some(at), "It is scheduled for later.".to_owned()),
-        None if !account.is_active => {
-            let detail = "The account is switched off. Enable it to let this message go.";
-            wait(WaitingReason::AccountInactive, None, detail.to_owned())
-        }
-        None if stored.is_stopped => {
-            let reason = account.last_error.clone().unwrap_or_default();
-            wait(WaitingReason::AccountError, None, format!("The account cannot send: {reason}"))
-        }
-        None if used >= account.daily_limit => wait(WaitingReason::DailyLimit, Some(tomorrow), limit_reached(account)),
-        None => None,
-    })
+    Ok(())
 }
 
 /// What a message says that waits for the next day.
-pub fn limit_reached(account: &Account) -> String {
+pub fn limit_reached(account: &Account, limit: u32) -> String {
     format!(
-        "{} has sent its {} messages of today. It goes out when the account's next day begins.",
-        account.display_name, account.daily_limit
+        "{} has sent its {limit} messages of today. It goes out when the account's next day begins.",
+        account.display_name
     )
 }
 
@@ -231,19 +343,26 @@ pub async fn list(who: &Who, filter: &MessageFilter) -> Result<Page<Message>, Er
     if filter.lead_id.is_some() {
         return Ok(Page { data: Vec::new(), next_cursor: None });
     }
-    Ok(store::message::list(&mut *who.app.db.read().await?, &who.organization.id, filter).await?)
+    let mut conn = who.app.db.read().await?;
+    let mut page = store::message::list(&mut conn, &who.organization.id, filter).await?;
+    explain_all(&mut conn, &who.app, &mut page.data).await?;
+    Ok(page)
 }
 
 /// One message.
 pub async fn load(who: &Who, id: &MessageId) -> Result<Message, Error> {
-    let found = store::message::find(&mut *who.app.db.read().await?, id, &who.organization.id).await?;
-    Ok(found.ok_or_else(Error::not_found)?.message)
+    let mut conn = who.app.db.read().await?;
+    let found = store::message::find(&mut conn, id, &who.organization.id).await?;
+    let mut message = found.ok_or_else(Error::not_found)?.message;
+    explain_all(&mut conn, &who.app, std::slice::from_mut(&mut message)).await?;
+    Ok(message)
 }
 
 /// One message with its timeline.
 pub async fn story(who: &Who, id: &MessageId) -> Result<Story, Error> {
     let mut conn = who.app.db.read().await?;
-    let found = store::message::find(&mut conn, id, &who.organization.id).await?.ok_or_else(Error::not_found)?;
+    let mut found = store::message::find(&mut conn, id, &who.organization.id).await?.ok_or_else(Error::not_found)?;
+    explain_all(&mut conn, &who.app, std::slice::from_mut(&mut found.message)).await?;
     let events = store::message::list_events(&mut conn, id, &who.organization.id).await?;
     Ok(Story { message: found.message, events })
 }
@@ -270,7 +389,15 @@ async fn change(
                 Status::Canceled => {
                     store::queue::cancel(conn, id, now).await?;
                 }
-                Status::Queued => store::queue::requeue(conn, id, now, None, now).await?,
+                Status::Queued => {
+                    if let (Some(key), Some(account)) =
+                        (store::queue::refund_last(conn, id, now).await?, &locked.message.account_id)
+                    {
+                        store::usage::refund(conn, account, &key, 1).await?;
+                        store::lane::unblock(conn, account, Some(WaitingReason::DailyLimit)).await?;
+                    }
+                    store::queue::requeue(conn, id, now, None, now).await?;
+                }
                 status => {
                     let accepted_at = Some(now);
                     let settled =
@@ -280,7 +407,7 @@ async fn change(
             }
             let mut event = store::message::event(who.app.new_id(), now, to, Source::User);
             event.detail = Some(detail.to_owned());
-            Ok(store::message::insert_event(conn, id, &event).await?)
+            Ok(store::message::insert_event(conn, who.app.db.dialect, id, &event).await?)
         })
         .await?;
     who.app.live.publish(&who.organization.id, Topic::Messages, Some(id.as_str()));

@@ -64,7 +64,7 @@ pub async fn receive(
                         event.provider_status = Some(report.provider_status.clone());
                         event.error.clone_from(&report.failure);
                         event.detail = Some("About an earlier try.".to_owned());
-                        store::message::insert_event(conn, &message, &event).await?;
+                        store::message::insert_event(conn, app.db.dialect, &message, &event).await?;
                         return Ok(Some(message));
                     }
                     apply(app, conn, &message, report, Some(provider_message_id), Source::Webhook).await?;
@@ -116,7 +116,7 @@ pub async fn apply(
     if status != report.status {
         event.detail = Some(format!("Arrived late; the message is {} already.", status.label().to_lowercase()));
     }
-    store::message::insert_event(conn, id, &event).await?;
+    store::message::insert_event(conn, app.db.dialect, id, &event).await?;
     Ok(Some(status))
 }
 
@@ -159,9 +159,9 @@ pub async fn take_in(
     let organization_id = stored.organization_id.clone();
     let id = message.id.clone();
     let new = StoredMessage { message, organization_id, lease_token: None, accepted_at: Some(now) };
-    store::message::insert(conn, &new, now).await?;
+    store::message::insert(conn, app.db.dialect, &new, now).await?;
     let mut event = store::message::event(app.new_id(), now, Status::Delivered, Source::Webhook);
     event.detail = Some("Received.".to_owned());
-    store::message::insert_event(conn, &id, &event).await?;
+    store::message::insert_event(conn, app.db.dialect, &id, &event).await?;
     Ok(Some(id))
 }

@@ -3,7 +3,7 @@
 
 use crate::{
     domain::{
-        message::Source,
+        message::{Source, Status},
         time::{DAY, MINUTE},
     },
     server::{
@@ -15,16 +15,27 @@ use crate::{
         usecase::{account, webhook},
     },
 };
+use futures::StreamExt;
 
 /// Messages that are asked about in one pass.
-const BATCH: i64 = 100;
+const BATCH: i64 = 200;
+/// Questions that are asked at a time.
+const AT_A_TIME: usize = 32;
 
 /// Asks about every message that is due to be asked about.
 pub async fn pass(app: &App) -> Result<(), Error> {
     let due = store::queue::list_due_polls(&mut *app.db.read().await?, app.clock.now(), BATCH).await?;
-    for stored in due {
-        one(app, &stored).await?;
-    }
+    // Side by side: one slow provider does not hold up the questions to the others.
+    futures::stream::iter(due)
+        .for_each_concurrent(AT_A_TIME, |stored| {
+            let app = app.clone();
+            async move {
+                if let Err(error) = one(&app, &stored).await {
+                    tracing::error!(message.id = %stored.message.id, error.cause = %error, "asking about a message failed");
+                }
+            }
+        })
+        .await;
     Ok(())
 }
 
@@ -34,6 +45,9 @@ async fn one(app: &App, stored: &StoredMessage) -> Result<(), Error> {
         Some(id) => store::account::find_any(&mut *app.db.read().await?, id).await?,
         None => None,
     };
+    if let (Status::Unknown, Some(account)) = (message.status, &account) {
+        return super::resolve::one(app, stored, account).await;
+    }
     let login = account.as_ref().and_then(|account| account::open(app, account).ok());
     let (Some(account), Some(login), Some(provider_message_id)) = (account, login, &message.provider_message_id) else {
         return Ok(app.db.write(async |conn| store::queue::set_poll(conn, &message.id, None).await).await?);

@@ -42,6 +42,19 @@ pub struct MessageAnswer {
     pub status: Option<String>,
     /// When it failed.
     pub error_code: Option<u32>,
+    /// The text; only in lists.
+    pub body: Option<String>,
+    /// When Twilio took it, RFC 2822.
+    pub date_created: Option<String>,
+    /// `outbound-api` for what was sent through the API.
+    pub direction: Option<String>,
+}
+
+/// A page of messages.
+#[derive(Deserialize)]
+pub struct MessagesAnswer {
+    /// The newest first.
+    pub messages: Vec<MessageAnswer>,
 }
 
 /// A page of own numbers.

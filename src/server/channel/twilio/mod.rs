@@ -7,21 +7,24 @@ mod code;
 pub mod signature;
 
 use super::{
-    Asked, Inbound, Incoming, Login, Outgoing, Poll, Probe, Receipt, SendError, Sender, TestError, Told, ToldEvent,
-    WebhookError,
+    Asked, Found, Inbound, Incoming, Login, Outgoing, Poll, Probe, Receipt, SendError, Sender, Sought, TestError, Told,
+    ToldEvent, WebhookError,
 };
 use crate::domain::{
     account::SenderNumber,
     channel::Channel,
     time::{DAY, HOUR, MINUTE, SECOND},
 };
-use answer::{AccountAnswer, Answer, MessageAnswer, NumbersAnswer};
+use answer::{AccountAnswer, Answer, MessageAnswer, MessagesAnswer, NumbersAnswer};
 use async_trait::async_trait;
 use reqwest::{Method, RequestBuilder};
 use std::error::Error as _;
 
 /// The most of an answer that is read.
 const ANSWER_MAX: usize = 1024 * 1024;
+
+/// Our clock and Twilio's may differ by so many milliseconds.
+const CLOCKS_DIFFER: i64 = 5 * SECOND;
 
 /// The adapter.
 pub struct Twilio {
@@ -265,6 +268,46 @@ impl Sender for Twilio {
         ];
         let again_after = steps.iter().find(|(until, _)| age < *until).map(|(_, wait)| *wait).filter(|_| !is_final);
         Ok(Poll { report, replies: Vec::new(), again_after })
+    }
+
+    /// Twilio's list, filtered by sender and recipient; matched by text and time. Not by `DateSent`: what is still queued
+    /// there has none.
+    async fn find(&self, login: &Login, sought: &Sought<'_>) -> Result<Vec<Found>, SendError> {
+        let sign_in = sign_in(login).map_err(|error| SendError::Unauthorized(error.message))?;
+        let query = [
+            ("To", address(sought.channel, sought.to)),
+            ("From", address(sought.channel, sought.from)),
+            ("PageSize", "1000".to_owned()),
+        ];
+        let request = self.request(Method::GET, &sign_in, "/Messages.json").query(&query);
+        let answer = Self::call(request).await.map_err(|none| match none {
+            NoAnswer::Before(text) | NoAnswer::After(text) => SendError::Unavailable(text.to_owned()),
+        })?;
+        let unreadable = || SendError::Unavailable(format!("Twilio answered with HTTP {}.", answer.status));
+        if !(200..300).contains(&answer.status) {
+            return Err(unreadable());
+        }
+        let list: MessagesAnswer = answer.json().ok_or_else(unreadable)?;
+        let mut found: Vec<(i64, Found)> = list
+            .messages
+            .into_iter()
+            .filter(|message| message.body.as_deref() == Some(sought.body))
+            .filter(|message| message.direction.as_deref() != Some("inbound"))
+            .filter_map(|message| {
+                let created = jiff::fmt::rfc2822::parse(message.date_created.as_deref()?).ok()?;
+                let at = created.timestamp().as_millisecond();
+                // Twilio's dates are whole seconds.
+                let fits = (sought.since.0 - CLOCKS_DIFFER..=sought.until.0 + CLOCKS_DIFFER).contains(&at);
+                let report = answer::report(message.status.as_deref()?, message.error_code)?;
+                fits.then_some((at, Found { provider_message_id: message.sid?, report }))
+            })
+            .collect();
+        found.sort_by_key(|(at, _)| *at);
+        Ok(found.into_iter().map(|(_, found)| found).collect())
+    }
+
+    fn can_find(&self) -> bool {
+        true
     }
 
     fn first_poll_after(&self) -> i64 {

@@ -1,0 +1,114 @@
+//! Lanes: what moves while an account sends. Why its whole queue waits stands here once.
+
+use super::{Conn, row};
+use crate::domain::{
+    id::{AccountId, OrganizationId},
+    message::{Waiting, WaitingReason},
+    time::Timestamp,
+};
+use std::collections::HashMap;
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "select l.account_id, l.next_at, l.last_day, l.failures, l.blocked_reason, l.blocked_since, l.blocked_until, \
+             l.blocked_detail from lane l ",
+            $rest
+        )
+    };
+}
+
+const FIND: &str = select!("where l.account_id = $1");
+const LIST: &str = select!("join account a on a.id = l.account_id where a.organization_id = $1 and a.deleted_at is null");
+const SAVE: &str = "insert into lane (account_id, next_at, last_day, failures, blocked_reason, blocked_since, blocked_until, blocked_detail) \
+     values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (account_id) do update set next_at = excluded.next_at, \
+     last_day = excluded.last_day, failures = excluded.failures, blocked_reason = excluded.blocked_reason, \
+     blocked_since = excluded.blocked_since, blocked_until = excluded.blocked_until, blocked_detail = excluded.blocked_detail";
+const UNBLOCK: &str = "update lane set failures = 0, blocked_reason = null, blocked_since = null, blocked_until = null, blocked_detail = null \
+     where account_id = $1 and (cast($2 as text) is null or blocked_reason = $2)";
+
+/// For the prepare test.
+pub const STATEMENTS: &[&str] = &[FIND, LIST, SAVE, UNBLOCK];
+
+/// An account's lane.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Lane {
+    /// The next message may leave at this instant.
+    pub next_at: Timestamp,
+    /// The newest key of usage that was counted on.
+    pub last_day: Option<String>,
+    /// Calls in a row that did not reach the provider.
+    pub failures: u32,
+    /// Why nothing leaves, and until when.
+    pub block: Option<Waiting>,
+}
+
+impl Lane {
+    /// The block, unless it is over.
+    pub fn blocked(&self, now: Timestamp) -> Option<&Waiting> {
+        self.block.as_ref().filter(|block| block.until.is_none_or(|until| until > now))
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct LaneRow {
+    account_id: String,
+    next_at: i64,
+    last_day: Option<String>,
+    failures: i64,
+    blocked_reason: Option<String>,
+    blocked_since: Option<i64>,
+    blocked_until: Option<i64>,
+    blocked_detail: Option<String>,
+}
+
+impl LaneRow {
+    fn read(self) -> sqlx::Result<(AccountId, Lane)> {
+        let block = match (self.blocked_reason, self.blocked_since) {
+            (Some(reason), Some(since)) => Some(Waiting {
+                reason: row::value("blocked_reason", &reason, WaitingReason::from_name)?,
+                since: Timestamp(since),
+                until: self.blocked_until.map(Timestamp),
+                detail: self.blocked_detail.unwrap_or_default(),
+            }),
+            _ => None,
+        };
+        let failures = row::count("failures", self.failures)?;
+        let lane = Lane { next_at: Timestamp(self.next_at), last_day: self.last_day, failures, block };
+        Ok((row::id("account_id", self.account_id)?, lane))
+    }
+}
+
+/// The lane of an account; one that has never sent is free.
+pub async fn find(conn: &mut Conn, account: &AccountId) -> sqlx::Result<Lane> {
+    let found: Option<LaneRow> = sqlx::query_as(FIND).bind(account.as_str()).fetch_optional(conn).await?;
+    Ok(found.map(LaneRow::read).transpose()?.map(|(_, lane)| lane).unwrap_or_default())
+}
+
+/// The lanes of an organization.
+pub async fn list(conn: &mut Conn, organization: &OrganizationId) -> sqlx::Result<HashMap<AccountId, Lane>> {
+    let rows: Vec<LaneRow> = sqlx::query_as(LIST).bind(organization.as_str()).fetch_all(conn).await?;
+    rows.into_iter().map(LaneRow::read).collect()
+}
+
+/// Writes the lane of an account.
+pub async fn save(conn: &mut Conn, account: &AccountId, lane: &Lane) -> sqlx::Result<()> {
+    let block = lane.block.as_ref();
+    sqlx::query(SAVE)
+        .bind(account.as_str())
+        .bind(lane.next_at.0)
+        .bind(lane.last_day.as_deref())
+        .bind(i64::from(lane.failures))
+        .bind(block.map(|block| block.reason.as_str()))
+        .bind(block.map(|block| block.since.0))
+        .bind(block.and_then(|block| block.until).map(|at| at.0))
+        .bind(block.map(|block| block.detail.as_str()))
+        .execute(conn)
+        .await
+        .map(drop)
+}
+
+/// Lets the lane go again: whatever blocks it, or only if it is blocked for this reason.
+pub async fn unblock(conn: &mut Conn, account: &AccountId, reason: Option<WaitingReason>) -> sqlx::Result<()> {
+    sqlx::query(UNBLOCK).bind(account.as_str()).bind(reason.map(WaitingReason::as_str)).execute(conn).await.map(drop)
+}

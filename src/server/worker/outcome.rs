@@ -1,0 +1,368 @@
+//! What came of a try, written down under its token, many at a time.
+
+use super::claim::{Claimed, Through};
+use crate::{
+    domain::{
+        account::ConnectionStatus,
+        id::MessageId,
+        message::{Event, Failure, Source, Status, Waiting, WaitingReason},
+        time::{DAY, MINUTE, SECOND, Timestamp},
+    },
+    server::{
+        App,
+        channel::{Receipt, SendError},
+        clock::chance,
+        live::Topic,
+        store::{
+            self, Conn,
+            message::StoredMessage,
+            queue::{Acceptance, Settled},
+            tally::{Kind, Tally},
+        },
+    },
+};
+use std::{collections::HashSet, sync::Arc};
+
+/// A message is given up when its provider could not be reached for so long.
+const GIVE_UP_AFTER: i64 = DAY;
+/// Calls in a row that do not reach the provider before the lane pauses.
+const BREAK_AT: u32 = 5;
+/// The longest pause of a lane whose provider cannot be reached.
+const LONGEST_PAUSE: i64 = 10 * MINUTE;
+/// A message of unknown outcome is first asked about after so long.
+const FIRST_QUESTION: i64 = 5 * SECOND;
+/// The provider's word for "this recipient opted out" (Twilio error 21610).
+const OPTED_OUT: &str = "21610";
+
+/// A try with its outcome.
+pub struct Settling {
+    /// Through which account.
+    pub through: Arc<Through>,
+    /// What was tried.
+    pub claimed: Claimed,
+    /// What came of it.
+    pub outcome: Result<Receipt, SendError>,
+}
+
+/// Writes down the outcomes in one transaction; false when that was not possible, and nothing is written.
+pub async fn write(app: &App, batch: &[Arc<Settling>]) -> bool {
+    let now = app.clock.now();
+    match app.db.write(async |conn| settle(app, conn, batch, now).await).await {
+        Ok(()) => {
+            let organizations: HashSet<_> = batch.iter().map(|one| &one.through.account.organization_id).collect();
+            for organization in organizations {
+                // A page that shows one message asks again only for its own.
+                let mut own = batch.iter().filter(|one| one.through.account.organization_id == *organization);
+                let one = (own.next(), own.next());
+                let id = match &one {
+                    (Some(only), None) => Some(only.claimed.stored.message.id.as_str()),
+                    _ => None,
+                };
+                app.live.publish(organization, Topic::Messages, id);
+                app.live.publish(organization, Topic::Accounts, None);
+            }
+            true
+        }
+        Err(error) => {
+            tracing::error!(error.cause = %error, count = batch.len(), "the results of sends could not be written");
+            false
+        }
+    }
+}
+
+async fn settle(app: &App, conn: &mut Conn, batch: &[Arc<Settling>], now: Timestamp) -> sqlx::Result<()> {
+    let (mut events, mut tally) = (Vec::new(), Tally::default());
+    let acceptances: Vec<Acceptance<'_>> = batch.iter().filter_map(|one| acceptance(app, one, now)).collect();
+    let settled = match &acceptances[..] {
+        [] => HashSet::new(),
+        all => store::queue::accept(conn, app.db.dialect, all).await?,
+    };
+    let mut reached = HashSet::new();
+    for one in batch {
+        let message = &one.claimed.stored.message;
+        let account = &one.through.account;
+        if !matches!(one.outcome, Err(SendError::Unavailable(_) | SendError::Throttled { .. } | SendError::Unknown(_)))
+            && one.through.failures > 0
+            && reached.insert(&account.account.id)
+        {
+            store::lane::unblock(conn, &account.account.id, Some(WaitingReason::Provider)).await?;
+        }
+        match &one.outcome {
+            Ok(receipt) if settled.contains(&message.id) => {
+                events.push((message.id.clone(), accepted_event(app, receipt, now)));
+                tally.count(&account.organization_id, message.channel, Kind::Accepted);
+            }
+            _ => Settle { app, one, now }.one(conn, &mut events, &mut tally).await?,
+        }
+    }
+    store::message::insert_events(conn, app.db.dialect, &events).await?;
+    tally.save(conn, app.db.dialect, now).await
+}
+
+/// The row of the quick way: the provider took it.
+fn acceptance<'a>(app: &App, one: &'a Settling, now: Timestamp) -> Option<Acceptance<'a>> {
+    let receipt = one.outcome.as_ref().ok()?;
+    let first_poll = now.plus(app.channels.of(one.through.account.account.provider).first_poll_after());
+    Some(Acceptance {
+        message_id: one.claimed.stored.message.id.as_str(),
+        attempt_id: one.claimed.attempt.as_str(),
+        token: &one.claimed.token,
+        status: receipt.status.as_str(),
+        provider_message_id: &receipt.provider_message_id,
+        accepted_at: now.0,
+        poll_at: (!receipt.status.is_final()).then_some(first_poll.0),
+    })
+}
+
+fn accepted_event(app: &App, receipt: &Receipt, now: Timestamp) -> Event {
+    let mut event = store::message::event(app.new_id(), now, receipt.status, Source::Worker);
+    event.provider_status.clone_from(&receipt.provider_status);
+    event
+}
+
+/// The name of an outcome in the database.
+fn word(outcome: &Result<Receipt, SendError>) -> &'static str {
+    match outcome {
+        Ok(_) => "accepted",
+        Err(SendError::Rejected(_)) => "rejected",
+        Err(SendError::Unauthorized(_)) => "unauthorized",
+        Err(SendError::Throttled { .. }) => "throttled",
+        Err(SendError::Unavailable(_)) => "unavailable",
+        Err(SendError::Unknown(_)) => "unknown",
+    }
+}
+
+type Events = Vec<(MessageId, Event)>;
+
+/// The careful way of one outcome.
+struct Settle<'a> {
+    app: &'a App,
+    one: &'a Settling,
+    now: Timestamp,
+}
+
+impl Settle<'_> {
+    fn note(&self, events: &mut Events, status: Status, detail: &str) {
+        let mut event = store::message::event(self.app.new_id(), self.now, status, Source::Worker);
+        event.detail = Some(detail.to_owned());
+        events.push((self.one.claimed.stored.message.id.clone(), event));
+    }
+
+    /// When the provider is first asked what became of an accepted message.
+    fn first_poll(&self) -> Timestamp {
+        self.now.plus(self.app.channels.of(self.one.through.account.account.provider).first_poll_after())
+    }
+
+    async fn one(&self, conn: &mut Conn, events: &mut Events, tally: &mut Tally) -> sqlx::Result<()> {
+        let (claimed, outcome) = (&self.one.claimed, &self.one.outcome);
+        let id = &claimed.stored.message.id;
+        let Some(locked) = store::queue::lock(conn, self.app.db.dialect, id).await? else { return Ok(()) };
+        if locked.lease_token.as_deref() != Some(claimed.token.as_str()) {
+            // Somebody settled it meanwhile: nothing is overwritten, the result stays visible.
+            let detail = format!("A result came after the message was settled: {}.", word(outcome));
+            self.note(events, locked.message.status, &detail);
+            return Ok(());
+        }
+        // A report that was faster than this answer proves that the provider has it, whatever the answer says.
+        let is_proved = locked.message.status.proves_sending();
+        let is_refund = !is_proved && !matches!(outcome, Ok(_) | Err(SendError::Unknown(_)));
+        let key = store::queue::finish_attempt(conn, id, &claimed.token, word(outcome), is_refund, self.now).await?;
+        if let (true, Some(key)) = (is_refund, key) {
+            let account = &self.one.through.account.account.id;
+            store::usage::refund(conn, account, &key, 1).await?;
+            store::lane::unblock(conn, account, Some(WaitingReason::DailyLimit)).await?;
+        }
+        match outcome {
+            Ok(receipt) => {
+                tally.count(&locked.organization_id, locked.message.channel, Kind::Accepted);
+                events.push((id.clone(), accepted_event(self.app, receipt, self.now)));
+                self.accepted(conn, &locked, receipt).await
+            }
+            Err(_) if is_proved => self.proved(conn, events, tally, &locked).await,
+            Err(error) => self.not_accepted(conn, events, tally, &locked, error).await,
+        }
+    }
+
+    /// The provider has it. A callback may have been faster: its status is joined, not overwritten.
+    async fn accepted(&self, conn: &mut Conn, locked: &StoredMessage, receipt: &Receipt) -> sqlx::Result<()> {
+        let status = locked.message.status.join(receipt.status);
+        let settled = Settled {
+            status,
+            provider_message_id: Some(&receipt.provider_message_id),
+            failure: locked.message.error.as_ref().filter(|_| matches!(status, Status::Failed | Status::Undelivered)),
+            accepted_at: Some(self.now),
+            poll_at: (!status.is_final()).then(|| self.first_poll()),
+        };
+        store::queue::settle(conn, &locked.message.id, &settled, self.now).await
+    }
+
+    /// The call failed, and the provider's own report says that the message is on its way: it is neither sent again nor
+    /// written off.
+    async fn proved(
+        &self,
+        conn: &mut Conn,
+        events: &mut Events,
+        tally: &mut Tally,
+        locked: &StoredMessage,
+    ) -> sqlx::Result<()> {
+        let message = &locked.message;
+        let settled = Settled {
+            status: message.status,
+            provider_message_id: None,
+            failure: message.error.as_ref(),
+            accepted_at: Some(locked.accepted_at.unwrap_or(self.now)),
+            poll_at: (!message.status.is_final()).then(|| self.first_poll()),
+        };
+        store::queue::settle(conn, &message.id, &settled, self.now).await?;
+        tally.count(&locked.organization_id, message.channel, Kind::Accepted);
+        let answer = word(&self.one.outcome);
+        let detail = format!("The provider reported it, although its answer to the call was: {answer}.");
+        self.note(events, message.status, &detail);
+        Ok(())
+    }
+
+    async fn not_accepted(
+        &self,
+        conn: &mut Conn,
+        events: &mut Events,
+        tally: &mut Tally,
+        locked: &StoredMessage,
+        error: &SendError,
+    ) -> sqlx::Result<()> {
+        let (message, now) = (&locked.message, self.now);
+        let account = &self.one.through.account.account;
+        match error {
+            SendError::Rejected(failure) => self.fail(conn, events, tally, locked, failure).await,
+            SendError::Unknown(detail) => {
+                let poll_at = self.app.first_question(account, now.plus(FIRST_QUESTION));
+                store::queue::settle(conn, &message.id, &Settled { poll_at, ..Settled::UNKNOWN }, now).await?;
+                self.note(events, Status::Unknown, detail);
+                Ok(())
+            }
+            SendError::Unauthorized(reason) => {
+                let health = ConnectionStatus::Error;
+                store::account::set_health(conn, &account.id, health, Some(reason), Some(now)).await?;
+                self.put_back(conn, events, locked, None, &format!("The account cannot send: {reason}")).await
+            }
+            SendError::Throttled { after } => {
+                let until = now.plus(after.unwrap_or_else(|| back_off(message.attempts)));
+                let detail = "The provider asked for a slower pace.".to_owned();
+                self.block(conn, until, &detail, false).await?;
+                self.put_back(conn, events, locked, None, &detail).await
+            }
+            SendError::Unavailable(detail) if now.0 - message.created_at.0 > GIVE_UP_AFTER => {
+                let failure = Failure { code: "unreachable".to_owned(), message: detail.clone(), retryable: true };
+                self.fail(conn, events, tally, locked, &failure).await
+            }
+            SendError::Unavailable(detail) => {
+                self.block(conn, now, detail, true).await?;
+                let until = now.plus(back_off(message.attempts));
+                self.put_back(conn, events, locked, Some(until), detail).await
+            }
+        }
+    }
+
+    /// The lane waits until `until`; when the provider was not reached, only after some calls in a row, and then longer
+    /// each time.
+    async fn block(&self, conn: &mut Conn, until: Timestamp, detail: &str, is_failure: bool) -> sqlx::Result<()> {
+        let account = &self.one.through.account.account.id;
+        let mut lane = store::lane::find(conn, account).await?;
+        let mut until = until;
+        let mut detail = detail.to_owned();
+        if is_failure {
+            lane.failures = lane.failures.saturating_add(1);
+            if lane.failures < BREAK_AT {
+                return store::lane::save(conn, account, &lane).await;
+            }
+            let longer = (lane.failures - BREAK_AT).min(8);
+            let pause = ((15 * SECOND) << longer).min(LONGEST_PAUSE);
+            until = self.now.plus(pause / 2 + jitter(pause / 2));
+            detail = format!("{detail} Tern tries again by itself.");
+        }
+        // A longer pause that stands already stays.
+        let stands = lane.block.as_ref().and_then(|block| block.until).is_some_and(|stands| stands >= until);
+        if !stands {
+            lane.block =
+                Some(Waiting { reason: WaitingReason::Provider, since: self.now, until: Some(until), detail });
+        }
+        store::lane::save(conn, account, &lane).await
+    }
+
+    async fn fail(
+        &self,
+        conn: &mut Conn,
+        events: &mut Events,
+        tally: &mut Tally,
+        locked: &StoredMessage,
+        failure: &Failure,
+    ) -> sqlx::Result<()> {
+        let message = &locked.message;
+        let settled = Settled {
+            status: Status::Failed,
+            provider_message_id: None,
+            failure: Some(failure),
+            accepted_at: None,
+            poll_at: None,
+        };
+        store::queue::settle(conn, &message.id, &settled, self.now).await?;
+        if failure.code == OPTED_OUT {
+            let (organization, channel) = (&locked.organization_id, message.channel);
+            let id: MessageId = self.app.new_id();
+            let reason = "The recipient opted out at the provider.";
+            let id = id.as_str();
+            store::suppression::insert(conn, id, organization, channel, &message.to, reason, "provider", self.now).await?;
+        }
+        tally.count(&locked.organization_id, message.channel, Kind::Failed);
+        let mut event = store::message::event(self.app.new_id(), self.now, Status::Failed, Source::Worker);
+        event.error = Some(failure.clone());
+        events.push((message.id.clone(), event));
+        Ok(())
+    }
+
+    /// Certainly not sent: it waits for its lane, or for itself until `until`.
+    async fn put_back(
+        &self,
+        conn: &mut Conn,
+        events: &mut Events,
+        locked: &StoredMessage,
+        until: Option<Timestamp>,
+        detail: &str,
+    ) -> sqlx::Result<()> {
+        let waiting = until.map(|until| Waiting {
+            reason: WaitingReason::Provider,
+            since: self.now,
+            until: Some(until),
+            detail: detail.to_owned(),
+        });
+        let due_at = until.unwrap_or(self.now);
+        store::queue::requeue(conn, &locked.message.id, due_at, waiting.as_ref(), self.now).await?;
+        self.note(events, Status::Queued, detail);
+        Ok(())
+    }
+}
+
+/// Exponential from a second to five minutes, with full jitter in its upper half.
+fn back_off(attempts: u32) -> i64 {
+    let most = (SECOND << attempts.min(9)).min(5 * MINUTE);
+    most / 2 + jitter(most / 2)
+}
+
+/// From nothing to `most`, by chance.
+fn jitter(most: i64) -> i64 {
+    #[expect(clippy::cast_possible_truncation, reason = "minutes in milliseconds")]
+    let part = (most as f64 * chance()) as i64;
+    part
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_back_off_grows_and_is_bounded() {
+        for attempts in 0..40 {
+            let wait = back_off(attempts);
+            assert!((SECOND / 2..=5 * MINUTE).contains(&wait), "{attempts}: {wait}");
+        }
+    }
+}
