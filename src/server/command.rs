@@ -5,7 +5,7 @@ use super::{
     clock::SystemClock,
     config::{Cli, Command, KeysCommand, Role, Settings, UserCommand},
     error::Error,
-    http, simulate,
+    http, oracle, simulate,
     store::Db,
     usecase::{keys, session},
     vault::Vault,
@@ -63,6 +63,11 @@ async fn run(command: Command) -> anyhow::Result<()> {
             let stop = CancellationToken::new();
             tokio::spawn(stop_on_signal(stop.clone()));
             simulate::run(args, stop).await.map_err(|error| anyhow!(error))
+        }
+        Command::Oracle(args) => {
+            let verdict = oracle::run(&args).await.map_err(|error| anyhow!(error))?;
+            say(verdict.to_string().trim_end())?;
+            if verdict.is_good() { Ok(()) } else { bail!("the oracle found what must not be") }
         }
         Command::Migrate(settings) => open(&settings).await.map(drop),
         Command::Doctor(settings) => doctor(settings).await,

@@ -28,6 +28,9 @@ pub enum Command {
     },
     /// Stateful stand-ins for Twilio and a mail server, for development and tests
     Simulate(crate::server::simulate::SimulateArgs),
+    /// Compare a database with the journal of `tern simulate`: lost, doubled, above the limit, wrong state, usage drift
+    #[command(hide = true)]
+    Oracle(crate::server::oracle::OracleArgs),
     /// Bring the database's schema up to date
     Migrate(Settings),
     /// Check configuration, database, keys and accounts, and explain

@@ -11,6 +11,7 @@ pub mod dial;
 pub mod error;
 pub mod http;
 pub mod live;
+pub mod oracle;
 pub mod phone;
 pub mod simulate;
 pub mod store;

@@ -3,6 +3,7 @@
 use super::{MESSAGES, connected, form, set_limit};
 use crate::support::{RECIPIENT, but};
 use serde_json::{Value, json};
+use std::time::Duration;
 use tern::{
     domain::time::{HOUR, MINUTE},
     server::simulate::{Fault, On},
@@ -126,4 +127,23 @@ async fn a_busy_provider_is_asked_again_later() {
     assert_eq!(owner.status(&id).await, "accepted");
     let account = owner.get(&format!("/api/messaging-accounts/{account}")).await.json();
     assert_eq!(account["messages_sent_today"], 1);
+}
+
+#[tokio::test]
+async fn what_is_given_back_after_midnight_goes_to_the_day_that_it_was_taken_from() {
+    let (world, owner, account) = connected().await;
+    set_limit(&owner, &account, 1).await;
+    let late = Duration::from_millis(200);
+    world.twilio.misbehave_after(late, On::Create, Fault::Throttled { retry_after: Some(60) }, 1);
+    let id = owner.send(RECIPIENT).await;
+    world.worker.pass().await.expect("a pass");
+    // The provider refuses a call of one day on the next.
+    world.clock.advance(15 * HOUR);
+    world.worker.settle().await;
+    assert_eq!(owner.status(&id).await, "queued");
+    assert_eq!(world.rows("select day || ' ' || used from usage").await, ["2026-11-22 0"]);
+    world.clock.advance(MINUTE);
+    world.work().await;
+    assert_eq!(owner.status(&id).await, "accepted");
+    assert_eq!(world.rows("select day || ' ' || used from usage order by day").await, ["2026-11-22 0", "2026-11-23 1"]);
 }

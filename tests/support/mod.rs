@@ -1,6 +1,9 @@
 //! The world of the stories: a whole Tern on a temporary folder, called in process. No port but the stand-in's, no
-//! sleeping; time moves when a test moves it.
+//! sleeping; time moves when a test moves it. When the world ends, the oracle judges it.
 
+mod oracle;
+
+use self::oracle::{Judge, Promised};
 use axum::{
     Router,
     body::{Body, to_bytes},
@@ -51,7 +54,8 @@ pub const RECIPIENT: &str = "+14155550199";
 pub struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    /// A new one.
+    pub fn new() -> Self {
         use tern::server::clock::Clock;
         let path = std::env::temp_dir().join(format!("tern-test-{}", new_id(SystemClock.now())));
         fs::create_dir_all(&path).expect("a temporary folder");
@@ -130,6 +134,7 @@ pub struct World {
     folder: Arc<Folder>,
     twilio_url: String,
     router: Router,
+    judge: Judge,
 }
 
 impl World {
@@ -146,7 +151,8 @@ impl World {
         tokio::spawn(axum::serve(listener, simulate::router(twilio.clone())).into_future());
         let folder = Arc::new(Folder::new());
         let mail = MailStand::start(&folder).await;
-        Self::start(clock, twilio, twilio_url, mail, folder, Answers::default(), wishes).await
+        let judge = Judge::new(folder.clone(), twilio.clone());
+        Self::start(clock, twilio, twilio_url, mail, folder, Answers::default(), judge, wishes).await
     }
 
     async fn start(
@@ -156,6 +162,7 @@ impl World {
         mail: MailStand,
         folder: Arc<Folder>,
         answers: Answers,
+        judge: Judge,
         wishes: Wishes,
     ) -> Self {
         let settings = Settings {
@@ -180,7 +187,7 @@ impl World {
         keys::check(&app).await.expect("a check of the keys");
         let router = http::router(app.clone(), LeptosOptions::builder().output_name("tern").build());
         let worker = Worker::new(app.clone());
-        Self { app, clock, twilio, mail, worker, answers, folder, twilio_url, router }
+        Self { app, clock, twilio, mail, worker, answers, folder, twilio_url, router, judge }
     }
 
     /// The process ends and another one starts on the same folder.
@@ -190,7 +197,8 @@ impl World {
 
     pub async fn restart_with(self, wishes: Wishes) -> Self {
         self.app.db.close().await;
-        Self::start(self.clock, self.twilio, self.twilio_url, self.mail, self.folder, self.answers, wishes).await
+        Self::start(self.clock, self.twilio, self.twilio_url, self.mail, self.folder, self.answers, self.judge, wishes)
+            .await
     }
 
     /// The process dies: what was under way gets no chance to say how it went. Its calls end with it.
@@ -200,7 +208,8 @@ impl World {
 
     /// Somebody with these credentials.
     pub fn client(&self, credentials: Credentials) -> Client {
-        Client { router: self.router.clone(), credentials, headers: Vec::new(), answers: self.answers.clone() }
+        let (router, answers, promised) = (self.router.clone(), self.answers.clone(), self.judge.promised.clone());
+        Client { credentials, headers: Vec::new(), router, answers, promised }
     }
 
     /// Somebody unknown.
@@ -288,6 +297,7 @@ pub struct Client {
     pub headers: Vec<(String, String)>,
     router: Router,
     answers: Answers,
+    promised: Promised,
 }
 
 impl Client {
@@ -342,7 +352,9 @@ impl Client {
             .flat_map(|(name, value)| [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\n"].concat());
         self.answers.lock().expect("no panic").push(heads.chain(body.iter().copied()).collect());
         let text = String::from_utf8_lossy(&body).into_owned();
-        Answer { what: format!("{method} {path}"), status: head.status, headers: head.headers, text }
+        let answer = Answer { what: format!("{method} {path}"), status: head.status, headers: head.headers, text };
+        self.promised.note(method, path, &answer);
+        answer
     }
 
     /// Connects the stand-in's account; its id.

@@ -8,6 +8,8 @@ mod build;
 #[cfg(feature = "tools")]
 mod command;
 #[cfg(feature = "tools")]
+mod crash;
+#[cfg(feature = "tools")]
 mod front;
 #[cfg(feature = "tools")]
 mod postgres;
@@ -40,6 +42,8 @@ const USAGE: &str = "\
 cargo xtask run [--release] [-- ARGS]   build, then start Tern on http://127.0.0.1:3000 with its data in ./data
 cargo xtask test [--only STEP,…]        every check and test; the steps: fmt, clippy, lean, build, rust, browser
 cargo xtask build [--release]           target/tern/, or with --release the folder to ship: target/tern-release/
+cargo xtask crash [--kills N]           the crash tests with N kills per database (default 1000); for the night
+cargo xtask mutants [--only NAME,…]     plants the bugs of tests/data/mutant/, and sees a test fail for each
 cargo xtask setup                       install what the other commands need, and nothing else
 
 TERN_TARGET_DIR   where cargo builds (default: CARGO_TARGET_DIR, else ~/.cache/tern/target), shared by all checkouts
@@ -53,11 +57,17 @@ fn main() -> ExitCode {
         None => (&args[..], &[][..]),
     };
     let release = own.iter().any(|arg| arg == "--release");
-    let only = own.iter().skip_while(|arg| *arg != "--only").nth(1).map(String::as_str);
+    let value = |flag: &str| own.iter().skip_while(|arg| *arg != flag).nth(1).map(String::as_str);
+    let only = value("--only");
     let done = match own.first().map(String::as_str) {
         Some("run") => build::run(release, rest),
         Some("test") => test::test(only),
         Some("build") => build::build(release, release).map(drop),
+        Some("crash") => match value("--kills").map_or(Ok(1_000), str::parse) {
+            Ok(kills) => crash::crash(kills),
+            Err(_) => Err(anyhow::anyhow!("--kills must be a number")),
+        },
+        Some("mutants") => crash::plant(only),
         Some("setup") => tools::setup(),
         _ => {
             eprintln!("{USAGE}");

@@ -2,6 +2,7 @@
 
 use super::{
     Simulator,
+    journal::Heard,
     message::{Message, Step, bare},
     new_sid,
 };
@@ -73,6 +74,7 @@ impl Simulator {
             direction: "inbound",
             status: "received",
             failure: None,
+            asked_from: None,
             from: Some(from.to_owned()),
             to: to.to_owned(),
             body: Some(body.to_owned()),
@@ -83,6 +85,8 @@ impl Simulator {
             updated: now,
             sent: Some(now),
             life: VecDeque::new(),
+            heard: Heard::Truth,
+            watched: None,
         };
         let mut params = vec![
             ("AccountSid", account.clone()),

@@ -1,10 +1,10 @@
 //! How a test in another process commands the stand-in. No sign-in: it is a tool of the loopback interface.
 
-use super::{Accepted, Fault, On, Settings, Simulator, account::known};
+use super::{Accepted, Chaos, Fault, On, Settings, Simulator, account::known, chaos::Lots};
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 type Simulated = State<Arc<Simulator>>;
 
@@ -21,11 +21,20 @@ pub struct NewFault {
     times: Option<u32>,
     #[serde(default)]
     on: On,
+    /// Milliseconds that the request is held first.
+    #[serde(default)]
+    after_ms: u64,
 }
 
 /// `POST /simulator/faults`
 pub async fn add_fault(State(simulator): Simulated, Json(new): Json<NewFault>) -> StatusCode {
-    simulator.misbehave_on(new.on, new.fault, new.times.unwrap_or(1));
+    simulator.misbehave_after(Duration::from_millis(new.after_ms), new.on, new.fault, new.times.unwrap_or(1));
+    StatusCode::NO_CONTENT
+}
+
+/// `POST /simulator/chaos`: `{"seed": 7}` with odds of its own or the usual ones; null ends it.
+pub async fn change_chaos(State(simulator): Simulated, Json(chaos): Json<Option<Chaos>>) -> StatusCode {
+    simulator.state().chaos = chaos.map(Lots::new);
     StatusCode::NO_CONTENT
 }
 

@@ -1,6 +1,6 @@
 //! Misbehaviour on command: what networks and providers do on their bad days.
 
-use super::{Simulator, refusal::Refusal};
+use super::{Simulator, journal::Heard, refusal::Refusal};
 use axum::{
     body::{Body, Bytes},
     extract::{Request, State},
@@ -58,9 +58,11 @@ pub enum On {
 /// A fault that was ordered.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ordered {
-    fault: Fault,
-    on: On,
-    times: u32,
+    pub fault: Fault,
+    pub on: On,
+    pub times: u32,
+    /// The request is held so long before it goes wrong.
+    pub after: Duration,
 }
 
 impl Simulator {
@@ -72,24 +74,33 @@ impl Simulator {
 
     /// The same for requests of one kind.
     pub fn misbehave_on(&self, on: On, fault: Fault, times: u32) {
+        self.misbehave_after(Duration::ZERO, on, fault, times);
+    }
+
+    /// The same, and the requests are held for a while first.
+    pub fn misbehave_after(&self, after: Duration, on: On, fault: Fault, times: u32) {
         let is_of_creates = matches!(fault, Fault::AcceptThenFail | Fault::AcceptThenDrop | Fault::AcceptThenHang);
         let on = if is_of_creates { On::Create } else { on };
         if times > 0 {
-            self.state().faults.push_back(Ordered { fault, on, times });
+            self.state().faults.push_back(Ordered { fault, on, times, after });
         }
     }
 
-    /// Uses up the next fault for a request.
-    fn next_fault(&self, is_create: bool) -> Option<Fault> {
-        let faults = &mut self.state().faults;
-        let at = faults.iter().position(|ordered| match ordered.on {
+    /// Uses up the next fault for a request; without one a lot is drawn.
+    fn next_fault(&self, is_create: bool) -> Option<(Fault, Duration)> {
+        let mut state = self.state();
+        let is_meant = |ordered: &Ordered| match ordered.on {
             On::Any => true,
             On::Create => is_create,
             On::Read => !is_create,
-        })?;
+        };
+        let Some(at) = state.faults.iter().position(is_meant) else {
+            return state.chaos.as_mut().and_then(|lots| lots.draw(is_create)).map(|fault| (fault, Duration::ZERO));
+        };
+        let faults = &mut state.faults;
         let ordered = &mut faults[at];
         ordered.times -= 1;
-        let fault = ordered.fault;
+        let fault = (ordered.fault, ordered.after);
         if ordered.times == 0 {
             faults.remove(at);
         }
@@ -98,8 +109,20 @@ impl Simulator {
 }
 
 /// Lets a request go wrong when it is its turn.
-pub(super) async fn misbehave(State(simulator): State<Arc<Simulator>>, request: Request, next: Next) -> Response {
-    match simulator.next_fault(request.method() == Method::POST) {
+pub(super) async fn misbehave(State(simulator): State<Arc<Simulator>>, mut request: Request, next: Next) -> Response {
+    let (fault, after) = simulator.next_fault(request.method() == Method::POST).unzip();
+    if let Some(after) = after.filter(|after| !after.is_zero()) {
+        tokio::time::sleep(after).await;
+    }
+    // For the journal: what the sender will hear, should the message be accepted.
+    request.extensions_mut().insert(match fault {
+        Some(Fault::Nonsense) => Heard::Nonsense,
+        Some(Fault::AcceptThenFail) => Heard::Failure,
+        Some(Fault::AcceptThenDrop) => Heard::Drop,
+        Some(Fault::AcceptThenHang) => Heard::Nothing,
+        _ => Heard::Truth,
+    });
+    match fault {
         None => next.run(request).await,
         Some(Fault::Latency { ms }) => {
             tokio::time::sleep(Duration::from_millis(ms)).await;
@@ -220,6 +243,16 @@ mod tests {
         let world = World::new();
         world.control("faults", &json!({ "kind": "latency", "ms": 1, "times": 1 })).await;
         assert_eq!(world.create(&FORM).await.status, 201);
+    }
+
+    #[tokio::test]
+    async fn a_fault_may_come_late() {
+        let world = World::new();
+        let fault = json!({ "kind": "throttled", "retry_after": null, "on": "create", "after_ms": 60_000 });
+        assert_eq!(world.control("faults", &fault).await.status, 204);
+        assert!(world.create(&FORM).now_or_never().is_none());
+        world.control("faults", &json!({ "kind": "fail", "after_ms": 1 })).await;
+        assert_eq!(world.create(&FORM).await.refusal(), (500, 20500));
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@ use super::{
     Memory, Simulator,
     account::Caller,
     fate::{Fate, fate, sender_refusal},
+    journal::{Entry, Heard},
     new_sid,
     page::{Query, page, value},
     refusal::Refusal,
@@ -16,7 +17,7 @@ use crate::domain::{
     time::{DAY, Timestamp},
 };
 use axum::{
-    Json,
+    Extension, Json,
     body::Bytes,
     extract::{Path, Query as Asked, State},
     http::{HeaderMap, StatusCode, header},
@@ -26,6 +27,7 @@ use new::NewMessage;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
+use tokio::sync::oneshot;
 
 /// Twilio's code and a sentence.
 type Failure = (u32, &'static str);
@@ -40,6 +42,8 @@ pub(super) struct Message {
     pub failure: Option<Failure>,
     /// Nothing until a messaging service has chosen.
     pub from: Option<String>,
+    /// As asked for.
+    pub asked_from: Option<String>,
     pub to: String,
     pub body: Option<String>,
     pub service: Option<String>,
@@ -50,6 +54,10 @@ pub(super) struct Message {
     pub sent: Option<Timestamp>,
     /// What is still to come.
     pub life: VecDeque<Step>,
+    /// For the journal.
+    pub heard: Heard,
+    /// For the journal: how long the watched file was.
+    pub watched: Option<u64>,
 }
 
 /// A step in the life of a message.
@@ -218,7 +226,14 @@ impl Simulator {
         Ok(())
     }
 
-    fn accept(self: &Arc<Self>, account: String, new: NewMessage) -> Result<Value, Refusal> {
+    /// Takes a message; whoever answers waits for the journal first, if there is one.
+    fn accept(
+        self: &Arc<Self>,
+        account: String,
+        new: NewMessage,
+        heard: Heard,
+    ) -> Result<(Value, Option<oneshot::Receiver<()>>), Refusal> {
+        let watched = self.watch.as_ref().map(|path| std::fs::metadata(path).map_or(0, |file| file.len()));
         if self.account_status(&account) != "active" {
             return Err(Refusal::new(401, 20005, "The account is not active"));
         }
@@ -231,6 +246,7 @@ impl Simulator {
             status: if new.service.is_some() { "accepted" } else { "queued" },
             failure: None,
             life: life(&new),
+            asked_from: new.from.clone(),
             from: new.from,
             to: new.to,
             body: new.body,
@@ -240,7 +256,10 @@ impl Simulator {
             created: now,
             updated: now,
             sent: None,
+            heard,
+            watched,
         };
+        let written = self.journal.as_ref().map(|journal| journal.append(&Entry::new(&message)));
         let (sid, shown) = (message.sid.clone(), message.json());
         let mut state = self.state();
         state.insert(message);
@@ -249,7 +268,7 @@ impl Simulator {
         } else {
             tokio::spawn(self.clone().live(sid));
         }
-        Ok(shown)
+        Ok((shown, written))
     }
 
     /// Moves a message on; the callbacks of the step, or nothing when its life is over.
@@ -289,6 +308,7 @@ impl Simulator {
 pub(super) async fn create(
     State(simulator): State<Arc<Simulator>>,
     caller: Caller,
+    Extension(heard): Extension<Heard>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Refusal> {
@@ -297,7 +317,10 @@ pub(super) async fn create(
         return Ok(StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response());
     }
     let form: Query = form_urlencoded::parse(&body).into_owned().collect();
-    let message = simulator.accept(caller.account, NewMessage::parse(&form)?)?;
+    let (message, written) = simulator.accept(caller.account, NewMessage::parse(&form)?, heard)?;
+    if let Some(written) = written {
+        written.await.map_err(|_| Refusal::new(500, 20500, "The journal cannot be written"))?;
+    }
     Ok((StatusCode::CREATED, Json(message)).into_response())
 }
 

@@ -5,15 +5,18 @@
 
 mod account;
 mod callback;
+mod chaos;
 mod control;
 pub mod fate;
 mod fault;
+pub mod journal;
 mod message;
 mod page;
 mod refusal;
 pub mod smtp;
 
 pub use callback::Callback;
+pub use chaos::Chaos;
 pub use fault::{Fault, On};
 pub use message::Accepted;
 
@@ -31,7 +34,9 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
+use chaos::Lots;
 use fault::Ordered;
+use journal::Journal;
 use message::Message;
 use refusal::Refusal;
 use serde::Serialize;
@@ -93,6 +98,15 @@ pub struct SimulateArgs {
     /// One line per request, without numbers, texts and secrets
     #[arg(long)]
     pub log: bool,
+    /// Append every accepted message to this file, durably, before it is answered
+    #[arg(long)]
+    pub journal: Option<PathBuf>,
+    /// Misbehave by lot, from the first request on; the same seed repeats itself
+    #[arg(long, value_name = "SEED")]
+    pub chaos: Option<u64>,
+    /// Note in the journal how long this file was when a message was accepted
+    #[arg(long, hide = true)]
+    pub watch: Option<PathBuf>,
 }
 
 impl Default for SimulateArgs {
@@ -107,6 +121,9 @@ impl Default for SimulateArgs {
             tls_cert: None,
             tls_key: None,
             log: false,
+            journal: None,
+            chaos: None,
+            watch: None,
         }
     }
 }
@@ -141,6 +158,8 @@ pub struct Simulator {
     http: reqwest::Client,
     calls: Semaphore,
     log: bool,
+    journal: Option<Journal>,
+    watch: Option<PathBuf>,
     /// The settings to which a reset returns.
     initial: Settings,
     state: Mutex<Memory>,
@@ -155,6 +174,7 @@ struct Memory {
     /// Messages that move when they are told to.
     waiting: Vec<String>,
     faults: VecDeque<Ordered>,
+    chaos: Option<Lots>,
     /// Accounts that are not `active`, and what they are instead.
     inactive: HashMap<String, String>,
     /// Who replied STOP to which of our numbers.
@@ -182,6 +202,7 @@ impl Memory {
             by_sid: HashMap::new(),
             waiting: Vec::new(),
             faults: VecDeque::new(),
+            chaos: None,
             inactive: HashMap::new(),
             stopped: BTreeSet::new(),
         }
@@ -190,17 +211,17 @@ impl Memory {
 
 impl Simulator {
     /// One that lives by the machine's clock: each message moves on every `pace_ms`. Needs a tokio runtime.
-    pub fn new(args: &SimulateArgs) -> Arc<Self> {
+    pub fn new(args: &SimulateArgs) -> Result<Arc<Self>, String> {
         Self::with(args, Arc::new(SystemClock), false)
     }
 
     /// One for tests: nothing moves until [`Simulator::flush_callbacks`] or [`Simulator::take_callbacks`], and
     /// `clock` says when it happened.
     pub fn manual(args: &SimulateArgs, clock: Arc<dyn Clock>) -> Arc<Self> {
-        Self::with(args, clock, true)
+        Self::with(args, clock, true).expect("a journal that can be written")
     }
 
-    fn with(args: &SimulateArgs, clock: Arc<dyn Clock>, manual: bool) -> Arc<Self> {
+    fn with(args: &SimulateArgs, clock: Arc<dyn Clock>, manual: bool) -> Result<Arc<Self>, String> {
         // The program has chosen it already; a unit test has not.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
@@ -217,17 +238,24 @@ impl Simulator {
             duplicate_callbacks: false,
             shuffle_callbacks: false,
         };
+        let journal = args.journal.as_deref().map(|path| {
+            Journal::open(path).map_err(|error| format!("cannot write the journal {}: {error}", path.display()))
+        });
+        let mut memory = Memory::new(initial);
+        memory.chaos = args.chaos.map(|seed| Lots::new(Chaos { seed, ..Chaos::default() }));
         let accounts = args.account.iter().map(|c| Account::new(&c.sid, c.token.clone().into_secret())).collect();
-        Arc::new(Self {
+        Ok(Arc::new(Self {
             accounts,
             numbers: args.number.clone(),
             clock,
             http,
             calls: Semaphore::new(CALLS),
             log: args.log,
+            journal: journal.transpose()?,
+            watch: args.watch.clone(),
             initial,
-            state: Mutex::new(Memory::new(initial)),
-        })
+            state: Mutex::new(memory),
+        }))
     }
 
     /// Forgets every message, fault, setting and opt-out.
@@ -261,6 +289,7 @@ pub fn router(simulator: Arc<Simulator>) -> Router {
     let control = Router::new()
         .route("/simulator/accepted", get(control::list_accepted))
         .route("/simulator/faults", post(control::add_fault))
+        .route("/simulator/chaos", post(control::change_chaos))
         .route("/simulator/settings", get(control::show_settings).post(control::change_settings))
         .route("/simulator/account", post(control::change_account))
         .route("/simulator/inbound", post(control::receive))
@@ -316,7 +345,7 @@ pub async fn run(args: SimulateArgs, stop: CancellationToken) -> Result<(), Stri
         TcpListener::bind(args.listen).await.map_err(|error| format!("cannot listen on {}: {error}", args.listen))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let mail = start_mail(&args).await?;
-    let routes = mail_router(mail).merge(router(Simulator::new(&args)));
+    let routes = mail_router(mail).merge(router(Simulator::new(&args)?));
     let server = axum::serve(listener, routes).with_graceful_shutdown(stop.clone().cancelled_owned());
     tracing::info!("the stand-in for Twilio is ready on http://{address}");
     let late = async {

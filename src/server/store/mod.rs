@@ -12,6 +12,7 @@ pub mod account;
 pub mod api_key;
 pub mod guess;
 pub mod message;
+pub mod oracle;
 pub mod queue;
 pub mod row;
 pub mod session;
@@ -107,6 +108,13 @@ impl Db {
             .max_lifetime(None)
             .test_before_acquire(false)
             .after_connect(|conn, _| Box::pin(async move { sqlx::raw_sql(PRAGMAS).execute(conn).await.map(drop) }))
+            // On a full disk SQLite rolls back by itself; sqlx then fails to, and counts a transaction for ever.
+            .after_release(|conn, _| {
+                Box::pin(async move {
+                    conn.ping().await?;
+                    Ok(!conn.is_in_transaction())
+                })
+            })
             .connect_with(options("rwc")?)
             .await?;
         let reader = base()
@@ -193,6 +201,7 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         api_key::STATEMENTS,
         guess::STATEMENTS,
         message::STATEMENTS,
+        oracle::STATEMENTS,
         queue::STATEMENTS,
         session::STATEMENTS,
         usage::STATEMENTS,

@@ -1,0 +1,96 @@
+//! A worker that is frozen past its lease and wakes up again: it may finish nothing that is no longer its own.
+
+use super::machine::{LEASE, Machine, on_postgres, on_sqlite, until};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tern::server::store::Db;
+
+/// Long enough for a lease to run out and for somebody to notice.
+const PATIENCE: Duration = Duration::from_secs(3 * LEASE + 20);
+
+async fn one(db: &Db, question: &'static str) -> String {
+    let mut conn = db.read().await.expect("a connection");
+    sqlx::query_scalar(question).fetch_one(&mut *conn).await.expect(question)
+}
+
+async fn status(db: &Db) -> String {
+    one(db, "select status from message").await
+}
+
+/// Sends one message, whose call the provider answers late, and waits until it is under way.
+async fn send_slowly(machine: &mut Machine, fault: Value) -> (Db, String) {
+    let accounts = machine.set_up(&[100]).await;
+    // No report tells what became of it: only results and persons do.
+    machine.command("settings", json!({ "callbacks": false })).await;
+    machine.command("faults", fault).await;
+    let form = json!({ "channel": "sms", "to": "+15558675310", "body": "Hello", "messaging_account_id": accounts[0] });
+    let (answer, message) = machine.call("/api/messages", &form).await.expect("Tern");
+    assert_eq!(answer, 202, "{message}");
+    let db = machine.db().await;
+    until("it is under way", Duration::from_secs(10), async || status(&db).await == "sending").await;
+    (db, message["id"].as_str().expect("an id").to_owned())
+}
+
+#[tokio::test]
+async fn a_worker_that_wakes_up_after_its_lease_changes_nothing() {
+    on_postgres(async |mut machine| {
+        machine.start_twilio(&[]).await;
+        let zombie = machine.start();
+        machine.answers().await;
+        // Its late answer says "not sent, try again", which was true of its own try and is not of the next one.
+        let late = json!({ "kind": "throttled", "retry_after": 1, "on": "create", "after_ms": 1_500 });
+        let (db, id) = send_slowly(&mut machine, late).await;
+        zombie.signal("STOP");
+        let (second, port) = machine.start_second();
+        machine.answers_on(port).await;
+        // The second one takes over: the provider has nothing, so somebody lets the message go again.
+        let resolve = format!("/api/messages/{id}/resolve");
+        let is_accepted = async || {
+            if status(&db).await == "unknown" {
+                machine.call_on(port, &resolve, &json!({ "as": "not_sent" })).await;
+            }
+            status(&db).await == "accepted"
+        };
+        until("another worker has sent it", PATIENCE, is_accepted).await;
+        let events = async || one(&db, "select cast(count(*) as text) from event").await;
+        let before = events().await;
+        zombie.signal("CONT");
+        let has_spoken = async || events().await != before || status(&db).await != "accepted";
+        until("the zombie tells its result", Duration::from_secs(20), has_spoken).await;
+        assert_eq!(status(&db).await, "accepted", "the zombie's result is not taken");
+        zombie.kill();
+        machine.settles(Duration::from_secs(20)).await;
+        second.kill();
+        let verdict = machine.judged("after the zombie", &[id]).await;
+        assert_eq!(verdict.accepted, 1, "{verdict}");
+        db.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_only_worker_wakes_up_after_its_own_lease_and_sends_nothing_twice() {
+    on_sqlite(async |mut machine| {
+        machine.start_twilio(&[]).await;
+        let server = machine.start();
+        machine.answers().await;
+        let (db, id) = send_slowly(&mut machine, json!({ "kind": "latency", "ms": 1_000, "on": "create" })).await;
+        server.signal("STOP");
+        let lease = "select cast(lease_until as text) from message";
+        let until_ms: i64 = one(&db, lease).await.parse().expect("a lease");
+        let is_over = async || {
+            use tern::server::clock::{Clock, SystemClock};
+            SystemClock.now().0 > until_ms && machine.journal().len() == 1
+        };
+        until("the lease has run out", Duration::from_secs(100), is_over).await;
+        server.signal("CONT");
+        machine.settles(Duration::from_secs(30)).await;
+        let ended = status(&db).await;
+        assert!(["accepted", "unknown"].contains(&ended.as_str()), "{ended}");
+        server.kill();
+        let verdict = machine.judged("after the sleep", &[id]).await;
+        assert_eq!(verdict.accepted, 1, "{verdict}");
+        db.close().await;
+    })
+    .await;
+}

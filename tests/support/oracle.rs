@@ -1,0 +1,59 @@
+//! The end of every story: what callers were promised, what the stand-in took and what is stored must agree.
+
+use super::{Answer, Folder};
+use std::{
+    sync::{Arc, Mutex},
+    thread,
+};
+use tern::server::{oracle, simulate::Simulator, store::Db};
+
+/// What callers were told, for the oracle.
+#[derive(Clone, Default)]
+pub struct Promised(Arc<Mutex<Vec<String>>>);
+
+impl Promised {
+    /// Remembers the message of an answer that promises one.
+    pub fn note(&self, method: &str, path: &str, answer: &Answer) {
+        let is_new = method == "POST" && path.split('?').next() == Some("/api/messages");
+        if is_new && matches!(answer.status.as_u16(), 200 | 202) {
+            self.0.lock().expect("no panic").push(answer.id());
+        }
+    }
+}
+
+/// Judges the world when it ends, unless its story has failed already. A part of the world and not its `Drop`, so that a
+/// restart can take the world apart.
+pub struct Judge {
+    pub promised: Promised,
+    folder: Arc<Folder>,
+    twilio: Arc<Simulator>,
+}
+
+impl Judge {
+    pub fn new(folder: Arc<Folder>, twilio: Arc<Simulator>) -> Self {
+        Self { promised: Promised::default(), folder, twilio }
+    }
+
+    async fn verdict(&self) -> oracle::Verdict {
+        let db = Db::open(&format!("sqlite://{}/tern.db", self.folder.path().display())).await.expect("the database");
+        let promised = self.promised.0.lock().expect("no panic").clone();
+        let verdict = oracle::examine(&db, &self.twilio.journal(), Some(&promised)).await.expect("a verdict");
+        db.close().await;
+        verdict
+    }
+}
+
+impl Drop for Judge {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            return;
+        }
+        // A story ends inside its runtime, where nothing can be waited for: the judge has one of its own.
+        let judged = thread::scope(|scope| {
+            let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            scope.spawn(move || runtime().block_on(self.verdict())).join()
+        });
+        let verdict = judged.expect("a judge that does not fail");
+        assert!(verdict.is_good(), "the oracle says:\n{verdict}");
+    }
+}
