@@ -165,7 +165,7 @@ impl<'a> Player<'a> {
             for known in self.pending.iter().filter(|known| is_durable(known)) {
                 self.durable.apply(known.part, &known.event);
             }
-            self.pending.retain(|known| !is_durable(&known));
+            self.pending.retain(|known| !is_durable(known));
         }
         let mut files = self.durable.clone();
         // The record in which the cut falls was being written.

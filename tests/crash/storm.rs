@@ -59,7 +59,7 @@ async fn storm(mut machine: Machine, what: &str) {
     server.kill();
     let server = machine.start();
     machine.answers().await;
-    machine.settles(Duration::from_secs(60)).await;
+    machine.settles().await;
     server.kill();
     let verdict = machine.verdict(&load.answered()).await;
     let misled = machine.journal().iter().filter(|entry| entry.heard != Heard::Truth).count();
