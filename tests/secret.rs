@@ -4,13 +4,18 @@ use crate::support::{Client, Credentials, RECIPIENT, World, but, twilio_form};
 use base64::{Engine, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::json;
 use std::{cell::RefCell, io};
-use tern::server::simulate::{ACCOUNT_SID, AUTH_TOKEN, Fault, KEY_SECRET, KEY_SID, On};
+use tern::server::simulate::{
+    ACCOUNT_SID, AUTH_TOKEN, Fault, KEY_SECRET, KEY_SID, On,
+    smtp::{self, Manners},
+};
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// A password that is nowhere else.
 const PASSWORD: &str = "marker-password-7b1f0c";
 /// Credentials that no provider takes.
 const WRONG_TOKEN: &str = "marker-wrong-token-55e2";
+/// A key for signatures: an Ed25519 seed in base64.
+const DKIM_KEY: &str = "bWFya2VyLWRraW0ta2V5LTkzYzFhNy1tYXJrZXItMDE=";
 
 thread_local! {
     /// What this thread said while somebody listened.
@@ -89,6 +94,7 @@ async fn live(world: &World) -> Vec<(&'static str, String)> {
     let program = world.client(Credentials::Key(key.clone()));
 
     accounts_and_messages(world, &program).await;
+    mailboxes(world, &program).await;
     for path in ["/accounts", "/messages", "/settings", "/sign-in"] {
         owner.get(path).await;
     }
@@ -102,6 +108,8 @@ async fn live(world: &World) -> Vec<(&'static str, String)> {
         ("secret of an API key of Twilio", KEY_SECRET.to_owned()),
         ("wrong token", WRONG_TOKEN.to_owned()),
         ("API key", key),
+        ("password of a mailbox", smtp::PASSWORD.to_owned()),
+        ("key for signatures", DKIM_KEY.to_owned()),
         ("session", session),
         ("encryption key", crate::support::KEY.to_owned()),
     ]
@@ -143,6 +151,31 @@ async fn accounts_and_messages(world: &World, program: &Client) {
         program.get(&format!("/api/messages/{}/events", message["id"].as_str().expect("an id"))).await;
     }
     program.get(accounts).await.expect_status(200);
+}
+
+async fn mailboxes(world: &World, program: &Client) {
+    let accounts = "/api/email-accounts";
+    let signed = json!({ "dkim_domain": "tern.example", "dkim_selector": "t1", "dkim_private_key": DKIM_KEY });
+    let form = but(world.mail.form(), signed);
+    // A server that repeats what it hears.
+    let refusal = format!("535 5.7.8 No: {WRONG_TOKEN}");
+    world.mail.server.behave(Manners { refusal, ..Manners::default() });
+    program.post(accounts, but(form.clone(), json!({ "smtp_password": WRONG_TOKEN }))).await.expect_status(400);
+    program.post(accounts, but(form.clone(), json!({ "smtp_port": 0 }))).await.expect_status(400);
+    program.post(accounts, but(form.clone(), json!({ "dkim_private_key": WRONG_TOKEN }))).await.expect_status(400);
+    let id = program.post(accounts, form).await.expect_status(201).id();
+    let path = format!("{accounts}/{id}");
+    let wrong = json!({ "smtp_password": WRONG_TOKEN });
+    program.put(&format!("{path}/credentials"), wrong).await.expect_status(400);
+    for to in ["kim@example.com", "5xx@example.com", "lose-after-dot@example.com"] {
+        let mail = json!({ "channel": "email", "to": to, "subject": "Hi", "body": "Hello", "email_account_id": id });
+        program.post("/api/messages", mail).await.expect_status(202);
+        world.work().await;
+    }
+    assert_eq!(world.mail.server.kept().len(), 1);
+    program.post(&format!("{path}/test"), json!({})).await.expect_status(200);
+    program.get(accounts).await.expect_status(200);
+    program.get(&path).await.expect_status(200);
 }
 
 #[tokio::test]

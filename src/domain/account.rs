@@ -2,6 +2,7 @@
 
 use super::{
     channel::{Channel, Provider},
+    email_account::SmtpSettings,
     field_error::FieldErrors,
     id::AccountId,
     phone::PhoneNumber,
@@ -60,6 +61,9 @@ pub struct Account {
     pub is_active: bool,
     /// What the last test said.
     pub connection_status: ConnectionStatus,
+    /// Its mail server; `None` for all but SMTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smtp: Option<SmtpSettings>,
     /// Why the last test or send failed, with what to do.
     pub last_error: Option<String>,
     /// True when it belongs to the demo data.
@@ -198,7 +202,9 @@ const CREDENTIAL_MAX: usize = 2_000;
 impl ConnectForm {
     /// The provider that was chosen.
     pub fn provider(&self) -> Option<Provider> {
-        if self.provider.is_empty() { Some(Provider::Twilio) } else { Provider::from_name(&self.provider) }
+        let chosen =
+            if self.provider.is_empty() { Some(Provider::Twilio) } else { Provider::from_name(&self.provider) };
+        chosen.filter(|provider| Provider::MESSAGING.contains(provider))
     }
 
     /// Names of the required fields that are empty.
@@ -234,7 +240,7 @@ impl ConnectForm {
         }
         let provider = self.provider();
         if provider.is_none() {
-            errors.add("provider", format!("must be one of {}", Provider::ALL.map(Provider::as_str).join(", ")));
+            errors.add("provider", format!("must be one of {}", Provider::MESSAGING.map(Provider::as_str).join(", ")));
         }
         let channel = Channel::from_name(self.channel.trim()).filter(|c| Channel::MESSAGING.contains(c));
         if channel.is_none() && errors.of("channel").is_none() {

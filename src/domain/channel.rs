@@ -51,6 +51,8 @@ impl Channel {
 pub enum Provider {
     /// Twilio: SMS and WhatsApp.
     Twilio,
+    /// A mail server: e-mail.
+    Smtp,
     /// Built in: shows the whole life of a message and delivers nowhere.
     Sandbox,
 }
@@ -79,12 +81,15 @@ pub struct Field {
 
 impl Provider {
     /// All providers, the default first.
-    pub const ALL: [Self; 2] = [Self::Twilio, Self::Sandbox];
+    pub const ALL: [Self; 3] = [Self::Twilio, Self::Smtp, Self::Sandbox];
+    /// The providers of messaging accounts, the default first.
+    pub const MESSAGING: [Self; 2] = [Self::Twilio, Self::Sandbox];
 
     /// The name in the database and the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Twilio => "twilio",
+            Self::Smtp => "smtp",
             Self::Sandbox => "sandbox",
         }
     }
@@ -93,6 +98,7 @@ impl Provider {
     pub fn label(self) -> &'static str {
         match self {
             Self::Twilio => "Twilio",
+            Self::Smtp => "Mail server",
             Self::Sandbox => "Sandbox",
         }
     }
@@ -101,6 +107,7 @@ impl Provider {
     pub fn hint(self) -> &'static str {
         match self {
             Self::Twilio => "Sends through your own Twilio account",
+            Self::Smtp => "Sends through your own mailbox",
             Self::Sandbox => "Try Tern without credentials; delivers nowhere",
         }
     }
@@ -127,6 +134,20 @@ impl Provider {
                     kind: FieldKind::Secret,
                 },
             ],
+            Self::Smtp => &[
+                Field {
+                    name: "smtp_username",
+                    label: "User name",
+                    placeholder: "ann@example.com",
+                    kind: FieldKind::Text,
+                },
+                Field {
+                    name: "smtp_password",
+                    label: "Password",
+                    placeholder: "App password",
+                    kind: FieldKind::Secret,
+                },
+            ],
             Self::Sandbox => &[],
         }
     }
@@ -135,6 +156,7 @@ impl Provider {
     pub fn channels(self) -> &'static [Channel] {
         match self {
             Self::Twilio => &[Channel::Whatsapp, Channel::Sms],
+            Self::Smtp => &[Channel::Email],
             Self::Sandbox => &[Channel::Whatsapp, Channel::Sms, Channel::Email],
         }
     }

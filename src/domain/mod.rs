@@ -7,6 +7,7 @@ pub mod account;
 pub mod api_key;
 pub mod channel;
 pub mod email;
+pub mod email_account;
 pub mod field_error;
 pub mod id;
 pub mod installation;

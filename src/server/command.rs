@@ -130,6 +130,7 @@ fn http_client(settings: &Settings) -> anyhow::Result<reqwest::Client> {
             client = client.add_root_certificate(certificate);
         }
     }
+    super::tls::client(settings.ssl_cert_file.as_deref()).map_err(|line| anyhow!(line))?;
     client.build().context("cannot set up HTTPS")
 }
 

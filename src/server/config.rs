@@ -1,5 +1,6 @@
 //! What an operator can set: flags, or the same by environment. A bad value stops the start with one line.
 
+use super::dial::Range;
 use crate::domain::secret::Entered;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf};
@@ -25,7 +26,7 @@ pub enum Command {
         #[command(flatten)]
         settings: Settings,
     },
-    /// A stateful stand-in for Twilio, for development and tests
+    /// Stateful stand-ins for Twilio and a mail server, for development and tests
     Simulate(crate::server::simulate::SimulateArgs),
     /// Compare a database with the journal of `tern simulate`: lost, doubled, above the limit, wrong state, usage drift
     #[command(hide = true)]
@@ -121,6 +122,9 @@ pub struct Settings {
     /// Twilio's API: another region, a proxy, or `tern simulate`
     #[arg(long, env = "TWILIO_API_URL", default_value = "https://api.twilio.com")]
     pub twilio_api_url: String,
+    /// Ranges of addresses that mail servers of accounts may be in, besides the public internet: `10.0.0.0/8,::1`
+    #[arg(long, env = "TERN_ALLOW_PRIVATE_HOSTS", value_delimiter = ',')]
+    pub allow_private_hosts: Vec<Range>,
     /// PEM file of roots that are trusted in addition to the built-in ones
     #[arg(long, env = "SSL_CERT_FILE")]
     pub ssl_cert_file: Option<PathBuf>,
@@ -142,6 +146,13 @@ impl Settings {
     pub fn public_url(&self) -> String {
         let given = self.public_url.as_deref().filter(|url| !url.is_empty());
         given.map_or_else(|| format!("http://{}", self.listen), |url| url.trim_end_matches('/').to_owned())
+    }
+
+    /// What Tern calls itself to mail servers: the public host name, or an address literal when there is none.
+    pub fn smtp_hello(&self) -> String {
+        let url = reqwest::Url::parse(&self.public_url()).ok();
+        let name = url.as_ref().and_then(reqwest::Url::domain).filter(|name| name.contains('.'));
+        name.map_or_else(|| "[127.0.0.1]".to_owned(), str::to_owned)
     }
 
     /// One line for the first bad value.

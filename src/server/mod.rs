@@ -7,6 +7,7 @@ pub mod channel;
 pub mod clock;
 pub mod command;
 pub mod config;
+pub mod dial;
 pub mod error;
 pub mod http;
 pub mod live;
@@ -14,6 +15,7 @@ pub mod oracle;
 pub mod phone;
 pub mod simulate;
 pub mod store;
+pub mod tls;
 pub mod usecase;
 pub mod vault;
 pub mod worker;
@@ -23,9 +25,10 @@ use crate::domain::{
     time::Timestamp,
     user::{Me, Organization, User},
 };
-use channel::Channels;
+use channel::{Channels, smtp};
 use clock::{Clock, Ids};
 use config::{Role, Settings};
+use dial::{Dialer, SystemResolver};
 use error::Error;
 use leptos::prelude::use_context;
 use live::Live;
@@ -95,7 +98,16 @@ impl App {
         clock: Arc<dyn Clock>,
         http: reqwest::Client,
     ) -> Self {
-        let channels = Channels::new(http, settings.twilio_api_url.trim_end_matches('/').to_owned());
+        // Whoever starts the program has read the file already, and stopped at a bad one.
+        let tls = tls::client(settings.ssl_cert_file.as_deref()).or_else(|_| tls::client(None));
+        let smtp = smtp::Smtp::new(
+            Dialer::new(&settings.allow_private_hosts, Arc::new(SystemResolver)),
+            tls.expect("the built-in roots"),
+            settings.smtp_hello(),
+            clock.clone(),
+            smtp::Patience::default(),
+        );
+        let channels = Channels::new(http, settings.twilio_api_url.trim_end_matches('/').to_owned(), smtp);
         Self(Arc::new(Parts {
             settings,
             db,

@@ -53,7 +53,7 @@ async fn another_organization_sees_and_changes_nothing() {
             Account { display_name: "Stolen".to_owned(), daily_limit: 9, is_active: false, ..account.clone() };
         let written = db.write(async |conn| {
             store::account::update(conn, &changed, &theirs, NOW).await?;
-            store::account::set_secret(conn, &account.id, &theirs, "stolen").await?;
+            store::account::set_secret(conn, &account.id, &theirs, Some("stolen")).await?;
             store::account::remove_demo(conn, &theirs, NOW).await
         });
         written.await.expect("nothing to write");
@@ -125,7 +125,7 @@ async fn a_deleted_account_takes_no_new_secret() {
         let account = account(&db, &organization).await;
         assert!(delete(&db, &account.id, &organization).await);
         let written = db.write(async |conn| {
-            store::account::set_secret(conn, &account.id, &organization, "late").await?;
+            store::account::set_secret(conn, &account.id, &organization, Some("late")).await?;
             store::account::reseal(conn, &account.id, "sealed", "late").await
         });
         assert!(!written.await.expect("asked"));

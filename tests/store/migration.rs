@@ -102,3 +102,48 @@ async fn two_writers_on_one_database_take_turns() {
     })
     .await;
 }
+
+/// The column of the provider is replaced while other tables refer to its table.
+#[tokio::test]
+async fn accounts_from_before_e_mail_keep_everything_and_their_references() {
+    const BEFORE: [&str; 3] = [
+        include_str!("../../migrations/0001_people.sql"),
+        include_str!("../../migrations/0002_account.sql"),
+        include_str!("../../migrations/0003_message.sql"),
+    ];
+    const ROWS: &str = "insert into organization (id, name, created_at) values ('o', 'Northwind', 1); \
+        insert into account (id, organization_id, provider, channel, address, display_name, daily_limit, secret, connection_status, created_at) \
+        values ('a', 'o', 'twilio', 'sms', '+14155550132', 'Sales', 100, 'sealed', 'connected', 1), \
+        ('b', 'o', 'sandbox', 'email', 'ann@example.com', 'Ann', 100, null, 'connected', 2); \
+        insert into usage (account_id, day, used) values ('a', '2027-01-15', 7)";
+    each_engine(async |db| {
+        let folder = Folder::new();
+        let db = if db.dialect == Dialect::Sqlite { Db::open(&folder.url()).await.expect("opened") } else { db };
+        let told = db.write(async |conn| {
+            if db.dialect == Dialect::Postgres {
+                sqlx::raw_sql("create schema before; set local search_path to before").execute(&mut *conn).await?;
+            }
+            for text in BEFORE.into_iter().chain([ROWS, include_str!("../../migrations/0004_email_account.sql")]) {
+                sqlx::raw_sql(text).execute(&mut *conn).await?;
+            }
+            let kept = "select id || ' ' || provider || ' ' || coalesce(secret, '-') || ' ' || coalesce(settings, '-') \
+                        from account order by id";
+            let kept: Vec<String> = sqlx::query_scalar(kept).fetch_all(&mut *conn).await?;
+            assert_eq!(kept, ["a twilio sealed -", "b sandbox - -"]);
+            let new = "update account set provider = 'smtp', settings = '{}' where id = 'b'";
+            sqlx::query(new).execute(&mut *conn).await?;
+            Ok::<_, sqlx::Error>(())
+        });
+        told.await.expect("migrated");
+        for refused in ["update account set provider = 'fax'", "delete from account where id = 'a'"] {
+            let tried = db.write(async |conn| {
+                if db.dialect == Dialect::Postgres {
+                    sqlx::raw_sql("set local search_path to before").execute(&mut *conn).await?;
+                }
+                sqlx::query(refused).execute(conn).await
+            });
+            assert!(tried.await.is_err(), "{refused}");
+        }
+    })
+    .await;
+}

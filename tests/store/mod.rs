@@ -154,6 +154,7 @@ pub fn new_account() -> Account {
         sent_today: 0,
         is_active: true,
         connection_status: ConnectionStatus::Connected,
+        smtp: None,
         last_error: None,
         is_demo: false,
         created_at: NOW,

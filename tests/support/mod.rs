@@ -24,7 +24,10 @@ use tern::{
         clock::{FakeClock, SystemClock, new_id},
         config::{Role, Settings, SignUp},
         http,
-        simulate::{self, Callback, SimulateArgs, Simulator},
+        simulate::{
+            self, Callback, SimulateArgs, Simulator,
+            smtp::{self, Identity, MailServer},
+        },
         store::Db,
         usecase::{keys, session},
         vault::Vault,
@@ -88,11 +91,44 @@ impl Default for Wishes {
 /// Everything that was ever answered, head and body.
 pub type Answers = Arc<Mutex<Vec<Vec<u8>>>>;
 
+/// The stand-in for a mail server, whose certificate Tern trusts.
+#[derive(Clone)]
+pub struct MailStand {
+    pub server: Arc<MailServer>,
+    /// In clear, or STARTTLS.
+    pub port: u16,
+    /// TLS from the first byte.
+    pub tls_port: u16,
+}
+
+impl MailStand {
+    async fn start(folder: &Folder) -> Self {
+        let server = MailServer::new(&Identity::new(&["localhost"])).expect("a mail server");
+        fs::write(folder.path().join("roots.pem"), &server.certificate).expect("a file");
+        let mut ports = Vec::new();
+        for is_tls in [false, true] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            ports.push(listener.local_addr().expect("an address").port());
+            tokio::spawn(server.clone().serve(listener, is_tls));
+        }
+        Self { server, port: ports[0], tls_port: ports[1] }
+    }
+
+    /// What connects the stand-in's mailbox.
+    pub fn form(&self) -> Value {
+        json!({
+            "email_address": smtp::USER, "smtp_host": "localhost", "smtp_port": self.port, "smtp_security": "starttls",
+            "smtp_username": smtp::USER, "smtp_password": smtp::PASSWORD,
+        })
+    }
+}
+
 /// A running Tern and its surroundings.
 pub struct World {
     pub app: App,
     pub clock: Arc<FakeClock>,
     pub twilio: Arc<Simulator>,
+    pub mail: MailStand,
     pub worker: Worker,
     pub answers: Answers,
     folder: Arc<Folder>,
@@ -114,14 +150,16 @@ impl World {
         let twilio_url = format!("http://{}", listener.local_addr().expect("an address"));
         tokio::spawn(axum::serve(listener, simulate::router(twilio.clone())).into_future());
         let folder = Arc::new(Folder::new());
+        let mail = MailStand::start(&folder).await;
         let judge = Judge::new(folder.clone(), twilio.clone());
-        Self::start(clock, twilio, twilio_url, folder, Answers::default(), judge, wishes).await
+        Self::start(clock, twilio, twilio_url, mail, folder, Answers::default(), judge, wishes).await
     }
 
     async fn start(
         clock: Arc<FakeClock>,
         twilio: Arc<Simulator>,
         twilio_url: String,
+        mail: MailStand,
         folder: Arc<Folder>,
         answers: Answers,
         judge: Judge,
@@ -138,7 +176,8 @@ impl World {
             twilio_auth_token: None,
             twilio_phone_number: None,
             twilio_api_url: twilio_url.clone(),
-            ssl_cert_file: None,
+            allow_private_hosts: ["127.0.0.0/8", "::1"].map(|range| range.parse().expect("a range")).to_vec(),
+            ssl_cert_file: Some(folder.path().join("roots.pem")),
         };
         let db = Db::open(&settings.database_url()).await.expect("a database");
         db.migrate().await.expect("a schema");
@@ -148,7 +187,7 @@ impl World {
         keys::check(&app).await.expect("a check of the keys");
         let router = http::router(app.clone(), LeptosOptions::builder().output_name("tern").build());
         let worker = Worker::new(app.clone());
-        Self { app, clock, twilio, worker, answers, folder, twilio_url, router, judge }
+        Self { app, clock, twilio, mail, worker, answers, folder, twilio_url, router, judge }
     }
 
     /// The process ends and another one starts on the same folder.
@@ -158,7 +197,8 @@ impl World {
 
     pub async fn restart_with(self, wishes: Wishes) -> Self {
         self.app.db.close().await;
-        Self::start(self.clock, self.twilio, self.twilio_url, self.folder, self.answers, self.judge, wishes).await
+        Self::start(self.clock, self.twilio, self.twilio_url, self.mail, self.folder, self.answers, self.judge, wishes)
+            .await
     }
 
     /// The process dies: what was under way gets no chance to say how it went. Its calls end with it.
@@ -321,6 +361,11 @@ impl Client {
     pub async fn connect_twilio(&self) -> String {
         let answer = self.post("/api/messaging-accounts", twilio_form()).await.expect_status(201);
         answer.id()
+    }
+
+    /// Connects the stand-in's mailbox; its id.
+    pub async fn connect_mailbox(&self, world: &World) -> String {
+        self.post("/api/email-accounts", world.mail.form()).await.expect_status(201).id()
     }
 
     /// Queues a text message; its id.

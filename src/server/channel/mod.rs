@@ -4,12 +4,14 @@
 //! A new provider is one file here, one entry in `domain::channel`, one line in [`Channels::of`].
 
 pub mod sandbox;
+pub mod smtp;
 pub mod twilio;
 
 use crate::domain::{
     account::SenderNumber,
     channel::{Channel, Provider},
-    id::{AttemptId, MessageId},
+    email_account::SmtpSettings,
+    id::{AccountId, AttemptId, MessageId},
     message::{Failure, Status},
     secret::Secret,
     time::Timestamp,
@@ -17,17 +19,45 @@ use crate::domain::{
 use async_trait::async_trait;
 
 /// The opened credentials of one account, by the names of [`Provider::fields`]. Lives for one call.
-pub struct Login(Vec<(String, Secret)>);
+pub struct Login {
+    fields: Vec<(String, Secret)>,
+    mailbox: Option<Mailbox>,
+}
+
+/// What an e-mail account sends from.
+#[derive(Debug, Clone)]
+pub struct Mailbox {
+    /// Whose connections may be used.
+    pub account: AccountId,
+    /// The sender.
+    pub address: String,
+    /// Its name.
+    pub display_name: String,
+    /// The server.
+    pub settings: SmtpSettings,
+}
 
 impl Login {
     /// Takes over the opened fields.
     pub fn new(fields: Vec<(String, Secret)>) -> Self {
-        Self(fields)
+        Self { fields, mailbox: None }
+    }
+
+    /// The same for an e-mail account.
+    #[must_use]
+    pub fn with_mailbox(mut self, mailbox: Mailbox) -> Self {
+        self.mailbox = Some(mailbox);
+        self
+    }
+
+    /// What an e-mail account sends from; `None` for all others.
+    pub fn mailbox(&self) -> Option<&Mailbox> {
+        self.mailbox.as_ref()
     }
 
     /// The field, or "" when the account has none of that name (the provider will refuse it).
     pub fn field(&self, name: &str) -> &str {
-        self.0.iter().find(|(n, _)| n == name).map_or("", |(_, secret)| secret.expose())
+        self.fields.iter().find(|(n, _)| n == name).map_or("", |(_, secret)| secret.expose())
     }
 }
 
@@ -35,8 +65,8 @@ impl Login {
 pub struct Probe<'a> {
     /// The channel the account will serve.
     pub channel: Channel,
-    /// The sender that it will use.
-    pub sender: &'a SenderNumber,
+    /// The sender that it will use; `None` for e-mail, whose sender is in the login.
+    pub sender: Option<&'a SenderNumber>,
     /// The person insists: do not ask whether the account owns the sender.
     pub force: bool,
 }
@@ -69,6 +99,25 @@ pub struct Outgoing {
     pub body: String,
     /// Where the provider reports the fate of this very message and attempt; `None` when nobody outside could reach it.
     pub status_url: Option<String>,
+    /// E-mail only.
+    pub mail: Mail,
+}
+
+/// What an e-mail may have beyond its text; each part may be left out.
+#[derive(Debug, Clone, Default)]
+pub struct Mail {
+    /// The same text as HTML.
+    pub html: Option<String>,
+    /// The sender's name, instead of the account's.
+    pub from_name: Option<String>,
+    /// Where answers go, instead of the account's own wish.
+    pub reply_to: Option<String>,
+    /// Where one click unsubscribes (RFC 8058): https.
+    pub unsubscribe_url: Option<String>,
+    /// The Message-ID that it answers, with angle brackets.
+    pub in_reply_to: Option<String>,
+    /// The Message-IDs of the thread, with spaces between them; `in_reply_to` alone when left out.
+    pub references: Option<String>,
 }
 
 /// The provider has it.
@@ -221,19 +270,21 @@ pub trait Sender: Send + Sync {
 /// All providers.
 pub struct Channels {
     twilio: twilio::Twilio,
+    smtp: smtp::Smtp,
     sandbox: sandbox::Sandbox,
 }
 
 impl Channels {
-    /// Wires the providers to the shared HTTP client and the address of Twilio's API (no slash at its end).
-    pub fn new(http: reqwest::Client, twilio_url: String) -> Self {
-        Self { twilio: twilio::Twilio::new(http, twilio_url), sandbox: sandbox::Sandbox }
+    /// Wires the providers: the shared HTTP client, the address of Twilio's API (no slash at its end), the mail servers.
+    pub fn new(http: reqwest::Client, twilio_url: String, smtp: smtp::Smtp) -> Self {
+        Self { twilio: twilio::Twilio::new(http, twilio_url), smtp, sandbox: sandbox::Sandbox }
     }
 
     /// Who carries messages for `provider`.
     pub fn of(&self, provider: Provider) -> &dyn Sender {
         match provider {
             Provider::Twilio => &self.twilio,
+            Provider::Smtp => &self.smtp,
             Provider::Sandbox => &self.sandbox,
         }
     }

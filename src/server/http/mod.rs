@@ -3,6 +3,7 @@
 mod account;
 mod api_key;
 pub mod auth;
+mod email_account;
 mod guard;
 mod health;
 mod input;
@@ -102,6 +103,10 @@ fn rest() -> Router<HttpState> {
         .route("/api/messaging-accounts/{id}", get(account::load).patch(account::update).delete(account::delete))
         .route("/api/messaging-accounts/{id}/test", post(account::test))
         .route("/api/messaging-accounts/{id}/credentials", axum::routing::put(account::replace_credentials))
+        .route("/api/email-accounts", get(email_account::list).post(email_account::connect))
+        .route("/api/email-accounts/{id}", one_email_account())
+        .route("/api/email-accounts/{id}/test", post(email_account::test))
+        .route("/api/email-accounts/{id}/credentials", axum::routing::put(email_account::replace_credentials))
         .route("/api/messages", get(message::list).post(message::send))
         .route("/api/messages/{id}", get(message::load))
         .route("/api/messages/{id}/events", get(message::events))
@@ -112,6 +117,10 @@ fn rest() -> Router<HttpState> {
         .route("/webhooks/twilio/{account}/inbound", webhook::twilio_inbound())
         .route("/api/{*rest}", any(unknown))
         .method_not_allowed_fallback(wrong_method)
+}
+
+fn one_email_account() -> axum::routing::MethodRouter<HttpState> {
+    get(email_account::load).patch(email_account::update).delete(email_account::delete)
 }
 
 /// Routes of the public API that need somebody signed in: method and path. A test calls each without credentials.
@@ -130,6 +139,13 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("DELETE", "/api/messaging-accounts/{id}"),
     ("POST", "/api/messaging-accounts/{id}/test"),
     ("PUT", "/api/messaging-accounts/{id}/credentials"),
+    ("GET", "/api/email-accounts"),
+    ("POST", "/api/email-accounts"),
+    ("GET", "/api/email-accounts/{id}"),
+    ("PATCH", "/api/email-accounts/{id}"),
+    ("DELETE", "/api/email-accounts/{id}"),
+    ("POST", "/api/email-accounts/{id}/test"),
+    ("PUT", "/api/email-accounts/{id}/credentials"),
     ("GET", "/api/messages"),
     ("POST", "/api/messages"),
     ("GET", "/api/messages/{id}"),

@@ -1,4 +1,4 @@
-//! `tern simulate`: a stateful stand-in for Twilio's REST API of 2010-04-01, for development and tests.
+//! `tern simulate`: stateful stand-ins for Twilio's REST API of 2010-04-01 and for a mail server, for development and tests.
 //!
 //! It answers, calls back and fails as `reference/twilio.md` says Twilio does, and misbehaves on command. What becomes
 //! of a message is in [`fate`]. Not here: media, content templates, scheduled messages, voice.
@@ -13,6 +13,7 @@ pub mod journal;
 mod message;
 mod page;
 mod refusal;
+pub mod smtp;
 
 pub use callback::Callback;
 pub use chaos::Chaos;
@@ -82,6 +83,18 @@ pub struct SimulateArgs {
     /// Milliseconds from one step in the life of a message to the next
     #[arg(long, default_value_t = 400)]
     pub pace_ms: u64,
+    /// Where a mail server listens, too: plain or STARTTLS. Its mails are at `GET /mail`
+    #[arg(long)]
+    pub smtp: Option<SocketAddr>,
+    /// Where the mail server listens with TLS from the first byte
+    #[arg(long)]
+    pub smtps: Option<SocketAddr>,
+    /// The mail server's certificate, PEM; one for localhost is made at each start when not given
+    #[arg(long, requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The key of that certificate, PEM
+    #[arg(long, requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
     /// One line per request, without numbers, texts and secrets
     #[arg(long)]
     pub log: bool,
@@ -103,6 +116,10 @@ impl Default for SimulateArgs {
             account: vec![Credential { sid: ACCOUNT_SID.to_owned(), token: AUTH_TOKEN.into() }],
             number: ["+14155550132", "+14155550199", "+16285550188", "+15005550006"].map(str::to_owned).to_vec(),
             pace_ms: 400,
+            smtp: None,
+            smtps: None,
+            tls_cert: None,
+            tls_key: None,
             log: false,
             journal: None,
             chaos: None,
@@ -285,6 +302,16 @@ pub fn router(simulator: Arc<Simulator>) -> Router {
         .with_state(simulator)
 }
 
+/// What the mail server took, and how it behaves.
+fn mail_router(server: Arc<smtp::MailServer>) -> Router {
+    Router::new()
+        .route("/mail", get(smtp::list).delete(smtp::forget))
+        .route("/mail/seen", get(smtp::show_seen))
+        .route("/mail/manners", post(smtp::set_manners))
+        .route("/mail/certificate", get(smtp::show_certificate))
+        .with_state(server)
+}
+
 /// One line per request; the query is left out, it holds people's numbers.
 async fn log(State(simulator): State<Arc<Simulator>>, request: Request, next: Next) -> Response {
     let line = simulator.log.then(|| (request.method().clone(), request.uri().path().to_owned()));
@@ -295,13 +322,31 @@ async fn log(State(simulator): State<Arc<Simulator>>, request: Request, next: Ne
     response
 }
 
+/// The mail server, listening where it is told to.
+async fn start_mail(args: &SimulateArgs) -> Result<Arc<smtp::MailServer>, String> {
+    let identity = match (&args.tls_cert, &args.tls_key) {
+        (Some(certificate), Some(key)) => smtp::Identity::read(certificate, key)?,
+        _ => smtp::Identity::new(&["localhost", "127.0.0.1", "::1"]),
+    };
+    let server = smtp::MailServer::new(&identity)?;
+    for (address, is_tls) in [(args.smtp, false), (args.smtps, true)] {
+        let Some(address) = address else { continue };
+        let listener =
+            TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}"))?;
+        tracing::info!("the stand-in for a mail server is ready on {address}");
+        tokio::spawn(server.clone().serve(listener, is_tls));
+    }
+    Ok(server)
+}
+
 /// Listens until `stop`.
 pub async fn run(args: SimulateArgs, stop: CancellationToken) -> Result<(), String> {
     let listener =
         TcpListener::bind(args.listen).await.map_err(|error| format!("cannot listen on {}: {error}", args.listen))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    let server =
-        axum::serve(listener, router(Simulator::new(&args)?)).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let mail = start_mail(&args).await?;
+    let routes = mail_router(mail).merge(router(Simulator::new(&args)?));
+    let server = axum::serve(listener, routes).with_graceful_shutdown(stop.clone().cancelled_owned());
     tracing::info!("the stand-in for Twilio is ready on http://{address}");
     let late = async {
         stop.cancelled().await;

@@ -4,6 +4,7 @@ use super::{Conn, row};
 use crate::domain::{
     account::{Account, ConnectionStatus},
     channel::{Channel, Provider},
+    email_account::SmtpSettings,
     id::{AccountId, OrganizationId},
     time::Timestamp,
 };
@@ -12,7 +13,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "select id, organization_id, provider, channel, address, display_name, daily_limit, time_zone, secret, \
-             paused_at, connection_status, last_error, stopped_at, demo_at, created_at from account ",
+             paused_at, connection_status, last_error, stopped_at, demo_at, created_at, settings from account ",
             $rest
         )
     };
@@ -28,7 +29,7 @@ const DEFAULT: &str = select!(
 );
 const SEALED: &str = select!("where secret is not null and id > $1 order by id limit $2");
 const INSERT: &str = "insert into account (id, organization_id, provider, channel, address, display_name, daily_limit, secret, \
-     connection_status, demo_at, created_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+     connection_status, demo_at, created_at, settings) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
      on conflict (organization_id, channel, address) where deleted_at is null do nothing returning id";
 const TAKEN: &str =
     "select id from account where organization_id = $1 and channel = $2 and address = $3 and deleted_at is null";
@@ -36,6 +37,8 @@ const UPDATE: &str = "update account set display_name = $3, daily_limit = $4, pa
      where id = $1 and organization_id = $2 and deleted_at is null";
 const SET_HEALTH: &str = "update account set connection_status = $2, last_error = $3, stopped_at = $4 where id = $1";
 const SET_SECRET: &str = "update account set secret = $2 where id = $1 and organization_id = $3 and deleted_at is null";
+const SET_SETTINGS: &str =
+    "update account set settings = $2 where id = $1 and organization_id = $3 and deleted_at is null";
 const SET_ERROR: &str = "update account set connection_status = $2, last_error = $3 where id = $1";
 const RESEAL: &str = "update account set secret = $3 where id = $1 and secret = $2 returning id";
 const DELETE: &str = "update account set deleted_at = $3, secret = null where id = $1 and organization_id = $2 and deleted_at is null returning id";
@@ -54,6 +57,7 @@ pub const STATEMENTS: &[&str] = &[
     SET_HEALTH,
     SET_ERROR,
     SET_SECRET,
+    SET_SETTINGS,
     RESEAL,
     DELETE,
     REMOVE_DEMO,
@@ -76,6 +80,7 @@ struct AccountRow {
     stopped_at: Option<i64>,
     demo_at: Option<i64>,
     created_at: i64,
+    settings: Option<String>,
 }
 
 /// An account with what only the server may know.
@@ -92,6 +97,14 @@ pub struct StoredAccount {
     pub is_stopped: bool,
 }
 
+fn read_settings(text: &str) -> sqlx::Result<SmtpSettings> {
+    serde_json::from_str(text).map_err(|_| super::inconsistent("settings"))
+}
+
+fn settings_text(settings: &SmtpSettings) -> String {
+    serde_json::to_string(settings).expect("texts and numbers")
+}
+
 impl AccountRow {
     fn read(self) -> sqlx::Result<StoredAccount> {
         let account = Account {
@@ -104,6 +117,7 @@ impl AccountRow {
             sent_today: 0,
             is_active: self.paused_at.is_none(),
             connection_status: row::value("connection_status", &self.connection_status, ConnectionStatus::from_name)?,
+            smtp: self.settings.as_deref().map(read_settings).transpose()?,
             last_error: self.last_error,
             is_demo: self.demo_at.is_some(),
             created_at: Timestamp(self.created_at),
@@ -177,6 +191,7 @@ pub async fn insert(
         .bind(account.connection_status.as_str())
         .bind(account.is_demo.then_some(account.created_at.0))
         .bind(account.created_at.0)
+        .bind(account.smtp.as_ref().map(settings_text))
         .fetch_all(conn)
         .await?;
     Ok(!stored.is_empty())
@@ -240,14 +255,30 @@ pub async fn set_error(conn: &mut Conn, id: &AccountId, error: &str) -> sqlx::Re
     sqlx::query(SET_ERROR).bind(id.as_str()).bind(status).bind(error).execute(conn).await.map(drop)
 }
 
-/// Replaces the sealed credentials.
+/// Replaces the sealed credentials; `None` wipes them.
 pub async fn set_secret(
     conn: &mut Conn,
     id: &AccountId,
     organization: &OrganizationId,
-    secret: &str,
+    secret: Option<&str>,
 ) -> sqlx::Result<()> {
     sqlx::query(SET_SECRET).bind(id.as_str()).bind(secret).bind(organization.as_str()).execute(conn).await.map(drop)
+}
+
+/// Replaces what is known of the mail server.
+pub async fn set_settings(
+    conn: &mut Conn,
+    id: &AccountId,
+    organization: &OrganizationId,
+    settings: &SmtpSettings,
+) -> sqlx::Result<()> {
+    sqlx::query(SET_SETTINGS)
+        .bind(id.as_str())
+        .bind(settings_text(settings))
+        .bind(organization.as_str())
+        .execute(conn)
+        .await
+        .map(drop)
 }
 
 /// Replaces a sealed value unless somebody else did meanwhile.

@@ -5,7 +5,7 @@ use crate::{
         account::{
             Account, AccountPatch, ConnectForm, ConnectionStatus, DailyLimit, NewAccount, SenderNumber, TestOutcome,
         },
-        channel::Provider,
+        channel::{Channel, Provider},
         field_error::FieldErrors,
         id::AccountId,
         message::{Source, Status, WaitingReason},
@@ -16,7 +16,7 @@ use crate::{
     },
     server::{
         App, Who,
-        channel::{Login, Probe, TestError},
+        channel::{Login, Mailbox, Probe, TestError},
         error::Error,
         live::Topic,
         phone,
@@ -45,7 +45,12 @@ fn place<'a>(organization: &'a str, account: &'a str) -> Place<'a> {
     Place { table: "account", column: "secret", organization, row: account }
 }
 
-fn seal(app: &App, organization: &str, account: &AccountId, credentials: &[(String, Secret)]) -> Option<String> {
+pub(super) fn seal(
+    app: &App,
+    organization: &str,
+    account: &AccountId,
+    credentials: &[(String, Secret)],
+) -> Option<String> {
     if credentials.is_empty() {
         return None;
     }
@@ -57,10 +62,22 @@ fn seal(app: &App, organization: &str, account: &AccountId, credentials: &[(Stri
 
 /// Opens the credentials of an account for one call.
 pub fn open(app: &App, stored: &StoredAccount) -> Result<Login, VaultError> {
-    let Some(sealed) = &stored.secret else { return Ok(Login::new(Vec::new())) };
-    let text = app.vault.open(&place(stored.organization_id.as_str(), stored.account.id.as_str()), sealed)?;
-    let fields: BTreeMap<String, String> = serde_json::from_str(text.expose()).map_err(|_| VaultError::Damaged)?;
-    Ok(Login::new(fields.into_iter().map(|(name, value)| (name, Secret::new(value))).collect()))
+    let fields: BTreeMap<String, String> = match &stored.secret {
+        None => BTreeMap::new(),
+        Some(sealed) => {
+            let text = app.vault.open(&place(stored.organization_id.as_str(), stored.account.id.as_str()), sealed)?;
+            serde_json::from_str(text.expose()).map_err(|_| VaultError::Damaged)?
+        }
+    };
+    Ok(login(&stored.account, fields.into_iter().map(|(name, value)| (name, Secret::new(value))).collect()))
+}
+
+/// What an adapter needs to act for an account.
+pub(super) fn login(account: &Account, credentials: Vec<(String, Secret)>) -> Login {
+    let login = Login::new(credentials);
+    let Some(settings) = account.smtp.clone() else { return login };
+    let (account, address, display_name) = (account.id.clone(), account.address.clone(), account.display_name.clone());
+    login.with_mailbox(Mailbox { account, address, display_name, settings })
 }
 
 /// Seals an account's credentials with the first key, when they are not.
@@ -88,7 +105,7 @@ pub async fn list(who: &Who) -> Result<Vec<Account>, Error> {
 }
 
 /// One account, as stored.
-async fn find(who: &Who, id: &AccountId) -> Result<StoredAccount, Error> {
+pub(super) async fn find(who: &Who, id: &AccountId) -> Result<StoredAccount, Error> {
     let mut conn = who.app.db.read().await?;
     let found = store::account::find(&mut conn, id, &who.organization.id).await?;
     let mut stored = found.ok_or_else(Error::not_found)?;
@@ -131,6 +148,7 @@ pub async fn connect(who: &Who, form: ConnectForm) -> Result<Account, Error> {
         sent_today: 0,
         is_active: true,
         connection_status: ConnectionStatus::Connected,
+        smtp: None,
         last_error: None,
         is_demo: false,
         created_at: who.app.clock.now(),
@@ -140,7 +158,7 @@ pub async fn connect(who: &Who, form: ConnectForm) -> Result<Account, Error> {
         &who.app,
         new.provider,
         &Login::new(credentials),
-        &Probe { channel: new.channel, sender: &new.number, force: new.force },
+        &Probe { channel: new.channel, sender: Some(&new.number), force: new.force },
     )
     .await
     .map_err(|error| failed_test(&error))?;
@@ -157,25 +175,26 @@ pub async fn connect(who: &Who, form: ConnectForm) -> Result<Account, Error> {
     Ok(account)
 }
 
-async fn probe(app: &App, provider: Provider, login: &Login, probe: &Probe<'_>) -> Result<(), TestError> {
+pub(super) async fn probe(app: &App, provider: Provider, login: &Login, probe: &Probe<'_>) -> Result<(), TestError> {
     app.channels.of(provider).test(login, probe).await
 }
 
-fn failed_test(error: &TestError) -> Error {
+pub(super) fn failed_test(error: &TestError) -> Error {
     use crate::api::error::{ApiError, Kind};
     ApiError::new(Kind::Invalid, error.code, format!("Connection test failed: {}", error.message)).into()
 }
 
-fn changed(who: &Who, id: &AccountId) {
+pub(super) fn changed(who: &Who, id: &AccountId) {
     who.app.live.publish(&who.organization.id, Topic::Accounts, Some(id.as_str()));
     who.app.wake.notify_one();
 }
 
-/// The sender of a stored account, for a test.
-fn sender_of(account: &Account) -> SenderNumber {
+/// The number of a stored account, for a test; `None` for a mailbox.
+fn sender_of(account: &Account) -> Option<SenderNumber> {
     match PhoneNumber::parse_e164(&account.address) {
-        Ok(number) => SenderNumber::Phone(number),
-        Err(_) => SenderNumber::ShortCode(account.address.clone()),
+        _ if account.channel == Channel::Email => None,
+        Ok(number) => Some(SenderNumber::Phone(number)),
+        Err(_) => Some(SenderNumber::ShortCode(account.address.clone())),
     }
 }
 
@@ -185,7 +204,7 @@ pub async fn test(who: &Who, id: &AccountId) -> Result<TestOutcome, Error> {
     let Ok(login) = open(&who.app, &stored) else { return note_test(who, id, Err(ENTER_AGAIN.to_owned())).await };
     let sender = sender_of(&stored.account);
     // The number was accepted when it was connected, insisted on or not: a later test asks about the credentials.
-    let asked = Probe { channel: stored.account.channel, sender: &sender, force: true };
+    let asked = Probe { channel: stored.account.channel, sender: sender.as_ref(), force: true };
     let result = probe(&who.app, stored.account.provider, &login, &asked).await;
     note_test(who, id, result.map_err(|error| error.message)).await
 }
@@ -258,14 +277,14 @@ pub async fn replace_credentials(who: &Who, id: &AccountId, entered: Vec<(String
     let credentials: Vec<(String, Secret)> =
         new.credentials.into_iter().map(|(name, secret)| (name.to_owned(), secret)).collect();
     let sealed = seal(&who.app, who.organization.id.as_str(), id, &credentials);
-    let asked = Probe { channel: new.channel, sender: &new.number, force: true };
+    let asked = Probe { channel: new.channel, sender: Some(&new.number), force: true };
     probe(&who.app, new.provider, &Login::new(credentials), &asked).await.map_err(|error| failed_test(&error))?;
     let now = who.app.clock.now();
     who.app
         .db
         .write(async |conn| {
             if let Some(sealed) = &sealed {
-                store::account::set_secret(conn, id, &who.organization.id, sealed).await?;
+                store::account::set_secret(conn, id, &who.organization.id, Some(sealed)).await?;
             }
             store::account::set_health(conn, id, ConnectionStatus::Connected, None, None).await?;
             store::queue::wake(conn, id, WaitingReason::AccountError, now).await

@@ -61,6 +61,7 @@ pub async fn load(who: &Who) -> Result<(), Error> {
                     sent_today: 0,
                     is_active: true,
                     connection_status: ConnectionStatus::Connected,
+                    smtp: None,
                     last_error: None,
                     is_demo: true,
                     created_at: now,

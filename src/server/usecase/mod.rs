@@ -6,6 +6,7 @@
 pub mod account;
 pub mod api_key;
 pub mod demo;
+pub mod email_account;
 pub mod installation;
 pub mod keys;
 pub mod message;

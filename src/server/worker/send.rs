@@ -9,7 +9,7 @@ use crate::{
     },
     server::{
         App,
-        channel::{Outgoing, Receipt, SendError},
+        channel::{Mail, Outgoing, Receipt, SendError},
         clock::{new_id, random_bytes},
         error::Error,
         live::Topic,
@@ -125,6 +125,7 @@ fn outgoing(app: &App, account: &StoredAccount, claimed: &Claimed) -> Outgoing {
         subject: message.subject.clone(),
         body: message.body.clone(),
         status_url: status_url(app, account, claimed),
+        mail: Mail::default(),
     }
 }
 

@@ -217,7 +217,7 @@ impl Sender for Twilio {
         let sign_in = sign_in(login)?;
         self.test_account(&sign_in).await?;
         match probe.sender {
-            SenderNumber::Phone(number) if probe.channel == Channel::Sms && !probe.force => {
+            Some(SenderNumber::Phone(number)) if probe.channel == Channel::Sms && !probe.force => {
                 self.test_number(&sign_in, number.as_str()).await
             }
             _ => Ok(()),

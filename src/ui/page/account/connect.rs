@@ -77,7 +77,7 @@ pub fn ConnectDialog(action: Post<Account>) -> impl IntoView {
                 <fieldset class="choices">
                     <legend>"Provider"</legend>
                     <div class="providers">
-                        {Provider::ALL
+                        {Provider::MESSAGING
                             .map(|choice| view! { <ProviderChoice choice is_chosen=choice == provider faults /> })
                             .collect_view()}
                     </div>

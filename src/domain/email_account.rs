@@ -1,0 +1,541 @@
+//! E-mail accounts: a mailbox and the server that takes its mail, what is asked for, and what is known of large providers.
+
+use super::{
+    account::{DailyLimit, NAME_MAX},
+    channel::{Channel, Provider},
+    email::Email,
+    field_error::FieldErrors,
+    secret::Secret,
+    text::{NotAText, parse_line},
+};
+use serde::{Deserialize, Serialize};
+
+/// How the way to the server is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SmtpSecurity {
+    /// TLS from the first byte.
+    Tls,
+    /// TLS after a greeting in clear; without it nothing is sent.
+    Starttls,
+    /// In clear, the password too: only when a person chose it.
+    None,
+}
+
+impl SmtpSecurity {
+    /// All, the best first.
+    pub const ALL: [Self; 3] = [Self::Tls, Self::Starttls, Self::None];
+    /// What a person must know who chooses [`Self::None`].
+    pub const WARNING: &str = "Mail and password travel in clear: anybody on the way can read and change them.";
+
+    /// The name in the database and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tls => "tls",
+            Self::Starttls => "starttls",
+            Self::None => "none",
+        }
+    }
+
+    /// Reads the name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|security| security.as_str() == name)
+    }
+
+    /// The port that goes with it (RFC 8314; 25 between servers).
+    pub fn usual_port(self) -> u16 {
+        match self {
+            Self::Tls => 465,
+            Self::Starttls => 587,
+            Self::None => 25,
+        }
+    }
+}
+
+/// How the account signs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SmtpAuth {
+    /// User name and password, by PLAIN or LOGIN as the server offers.
+    Password,
+    /// The password is an OAuth 2 access token.
+    Xoauth2,
+    /// Not at all: a relay that knows us by our address.
+    None,
+}
+
+impl SmtpAuth {
+    /// All, the usual first.
+    pub const ALL: [Self; 3] = [Self::Password, Self::Xoauth2, Self::None];
+
+    /// The name in the database and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Xoauth2 => "xoauth2",
+            Self::None => "none",
+        }
+    }
+
+    /// Reads the name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|auth| auth.as_str() == name)
+    }
+}
+
+/// Ports that mail is submitted on; others only to hosts that the operator has allowed.
+pub const SMTP_PORTS: [u16; 4] = [25, 465, 587, 2525];
+
+/// Under whose name mail is signed; the key is a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dkim {
+    /// The signing domain.
+    pub domain: String,
+    /// Names the key in that domain's DNS.
+    pub selector: String,
+}
+
+/// What is known of an account's server without opening its secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SmtpSettings {
+    /// The server's name or address, without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The way to it.
+    pub security: SmtpSecurity,
+    /// Who signs in; empty when nobody does.
+    pub username: String,
+    /// How.
+    pub auth: SmtpAuth,
+    /// Where answers go, when not to the mailbox itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<Email>,
+    /// Signs what leaves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dkim: Option<Dkim>,
+}
+
+/// What to enter for a large provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Preset {
+    /// Name in addresses of pages.
+    pub name: &'static str,
+    /// Name for people.
+    pub label: &'static str,
+    /// The server; empty when there is none to suggest.
+    pub host: &'static str,
+    /// Its port.
+    pub port: u16,
+    /// The way to it.
+    pub security: SmtpSecurity,
+    /// What a person must know before it works.
+    pub hint: &'static str,
+}
+
+/// The providers that people ask for most, then everybody else.
+pub const PRESETS: [Preset; 6] = [
+    Preset {
+        name: "gmail",
+        label: "Gmail",
+        host: "smtp.gmail.com",
+        port: 465,
+        security: SmtpSecurity::Tls,
+        hint: "Needs an app password: turn on 2-step verification, then make one at myaccount.google.com/apppasswords.",
+    },
+    Preset {
+        name: "microsoft",
+        label: "Microsoft 365",
+        host: "smtp.office365.com",
+        port: 587,
+        security: SmtpSecurity::Starttls,
+        hint: "Authenticated SMTP is off by default: an administrator turns it on for the mailbox under Mail, Manage email apps.",
+    },
+    Preset {
+        name: "ses",
+        label: "Amazon SES",
+        host: "email-smtp.us-east-1.amazonaws.com",
+        port: 587,
+        security: SmtpSecurity::Starttls,
+        hint: "Put your region into the host, and make SMTP credentials in the SES console: access keys do not work here.",
+    },
+    Preset {
+        name: "mailgun",
+        label: "Mailgun",
+        host: "smtp.mailgun.org",
+        port: 587,
+        security: SmtpSecurity::Starttls,
+        hint: "The user name is postmaster@ and your domain; for domains in the EU the host is smtp.eu.mailgun.org.",
+    },
+    Preset {
+        name: "postmark",
+        label: "Postmark",
+        host: "smtp.postmarkapp.com",
+        port: 587,
+        security: SmtpSecurity::Starttls,
+        hint: "User name and password are both the server API token.",
+    },
+    Preset {
+        name: "own",
+        label: "Own server",
+        host: "",
+        port: 587,
+        security: SmtpSecurity::Starttls,
+        hint: "Any server that takes your mail. One in a private network must be allowed by the operator first.",
+    },
+];
+
+/// The text is no name of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be the name of a mail server, like smtp.example.com")]
+pub struct NotAHost;
+
+/// A host name or an address, in lower case, without brackets and without a dot at its end. Names that end in a number
+/// are refused: system libraries read some of them as addresses (`127.1`, `0x7f000001`).
+pub fn parse_host(text: &str) -> Result<String, NotAHost> {
+    let text = text.trim().to_lowercase();
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&text);
+    if bare.parse::<std::net::IpAddr>().is_ok() {
+        return Ok(bare.to_owned());
+    }
+    let name = text.strip_suffix('.').unwrap_or(&text);
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'))
+    };
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let is_number = last.chars().all(char::is_numeric) || last.starts_with("0x");
+    if name.len() <= 253 && name.split('.').all(is_label) && !is_number { Ok(name.to_owned()) } else { Err(NotAHost) }
+}
+
+/// Reads a port: 1–65535.
+fn parse_port(text: &str) -> Option<u16> {
+    text.trim().parse().ok().filter(|port| *port > 0)
+}
+
+/// The most characters of a password or token; Microsoft's tokens are the longest in use.
+const PASSWORD_MAX: usize = 8_000;
+/// The most characters of a DKIM key: RSA of 8192 bits in PEM.
+const KEY_MAX: usize = 8_000;
+/// The most characters of a user name.
+const USERNAME_MAX: usize = 320;
+
+/// The fields that are secret.
+pub const SECRETS: [&str; 2] = ["smtp_password", "dkim_private_key"];
+
+/// An e-mail account that somebody asks to connect: every part is valid, nothing is proved yet.
+#[derive(Debug)]
+pub struct NewEmailAccount {
+    /// Who carries its mail.
+    pub provider: Provider,
+    /// The sender.
+    pub email: Email,
+    /// What people see as its name.
+    pub display_name: String,
+    /// The most messages a day.
+    pub daily_limit: DailyLimit,
+    /// The server; `None` for the sandbox.
+    pub smtp: Option<SmtpSettings>,
+    /// By the names in [`SECRETS`].
+    pub credentials: Vec<(&'static str, Secret)>,
+}
+
+/// The form or the request body, as it came.
+#[derive(Debug, Default)]
+pub struct EmailForm {
+    /// Name of the provider; empty is SMTP.
+    pub provider: String,
+    /// As typed.
+    pub email_address: String,
+    /// As typed; empty is the address.
+    pub display_name: String,
+    /// As typed; empty is the default.
+    pub daily_send_limit: String,
+    /// As typed.
+    pub smtp_host: String,
+    /// As typed; empty is the usual one.
+    pub smtp_port: String,
+    /// Name; empty follows the port.
+    pub smtp_security: String,
+    /// As typed.
+    pub smtp_username: String,
+    /// Name; empty is a password.
+    pub smtp_auth: String,
+    /// As typed; may be empty.
+    pub reply_to: String,
+    /// As typed; may be empty.
+    pub dkim_domain: String,
+    /// As typed; may be empty.
+    pub dkim_selector: String,
+    /// By the names in [`SECRETS`].
+    pub credentials: Vec<(String, Secret)>,
+}
+
+impl EmailForm {
+    /// The provider that was chosen, if it carries e-mail.
+    pub fn provider(&self) -> Option<Provider> {
+        let chosen = if self.provider.is_empty() { Some(Provider::Smtp) } else { Provider::from_name(&self.provider) };
+        chosen.filter(|provider| provider.channels().contains(&Channel::Email))
+    }
+
+    /// Names of the required fields that are empty.
+    pub fn missing(&self) -> Vec<&'static str> {
+        let mut missing = Vec::new();
+        let mut need = |name, is_empty: bool| {
+            if is_empty {
+                missing.push(name);
+            }
+        };
+        need("email_address", self.email_address.trim().is_empty());
+        if self.provider() == Some(Provider::Smtp) {
+            need("smtp_host", self.smtp_host.trim().is_empty());
+            if self.smtp_auth != SmtpAuth::None.as_str() {
+                need("smtp_username", self.smtp_username.trim().is_empty());
+                need("smtp_password", !self.has("smtp_password"));
+            }
+        }
+        missing
+    }
+
+    /// True when the secret was entered.
+    fn has(&self, name: &str) -> bool {
+        self.credentials.iter().any(|(n, secret)| n == name && !secret.expose().trim().is_empty())
+    }
+
+    /// Everything that can be said without asking anybody.
+    pub fn parse(self) -> Result<NewEmailAccount, FieldErrors> {
+        let mut errors = FieldErrors::default();
+        for name in self.missing() {
+            errors.add(name, "is required");
+        }
+        let provider = self.provider();
+        if provider.is_none() {
+            errors.add("provider", "must be smtp or sandbox");
+        }
+        let email = match self.email_address.trim() {
+            "" => None,
+            typed => errors.check("email_address", Email::parse(typed)),
+        };
+        let display_name = match self.display_name.trim() {
+            "" => None,
+            typed => errors.check("display_name", parse_line(typed, NAME_MAX)),
+        };
+        let daily_limit = errors.check("daily_send_limit", DailyLimit::parse_typed(&self.daily_send_limit));
+        let smtp = if provider == Some(Provider::Smtp) { self.parse_smtp(&mut errors) } else { None };
+        let credentials = self.parse_secrets(&mut errors);
+        match (provider, email, daily_limit) {
+            (Some(provider), Some(email), Some(daily_limit)) if errors.is_empty() => Ok(NewEmailAccount {
+                provider,
+                display_name: display_name.unwrap_or_else(|| email.as_str().to_owned()),
+                email,
+                daily_limit,
+                smtp,
+                credentials,
+            }),
+            _ => Err(errors),
+        }
+    }
+
+    /// The server's part of the form.
+    fn parse_smtp(&self, errors: &mut FieldErrors) -> Option<SmtpSettings> {
+        let host = match self.smtp_host.trim() {
+            "" => None,
+            typed => errors.check("smtp_host", parse_host(typed)),
+        };
+        let port = match self.smtp_port.trim() {
+            "" => None,
+            typed => errors.check("smtp_port", parse_port(typed).ok_or("must be a port, 465 or 587 as a rule")),
+        };
+        let security = match (self.smtp_security.trim(), port) {
+            ("", None | Some(465)) => Some(SmtpSecurity::Tls),
+            ("", Some(_)) => Some(SmtpSecurity::Starttls),
+            (name, _) => {
+                errors.check("smtp_security", SmtpSecurity::from_name(name).ok_or("must be tls, starttls or none"))
+            }
+        };
+        let auth = match self.smtp_auth.trim() {
+            "" => Some(SmtpAuth::Password),
+            name => errors.check("smtp_auth", SmtpAuth::from_name(name).ok_or("must be password, xoauth2 or none")),
+        };
+        let username = match self.smtp_username.trim() {
+            "" => Some(String::new()),
+            typed => errors.check("smtp_username", parse_line(typed, USERNAME_MAX)),
+        };
+        let reply_to = match self.reply_to.trim() {
+            "" => None,
+            typed => errors.check("reply_to", Email::parse(typed)),
+        };
+        let dkim = self.parse_dkim(errors);
+        let (host, security, auth) = (host?, security?, auth?);
+        let (port, username) = (port.unwrap_or_else(|| security.usual_port()), username?);
+        Some(SmtpSettings { host, port, security, username, auth, reply_to, dkim })
+    }
+
+    /// Domain and selector go together.
+    fn parse_dkim(&self, errors: &mut FieldErrors) -> Option<Dkim> {
+        let (domain, selector) = (self.dkim_domain.trim(), self.dkim_selector.trim());
+        if domain.is_empty() && selector.is_empty() && !self.has("dkim_private_key") {
+            return None;
+        }
+        let is_name = |text: &str| {
+            parse_host(text).is_ok_and(|name| name.is_ascii() && name.parse::<std::net::IpAddr>().is_err())
+        };
+        if !is_name(domain) || !domain.contains('.') {
+            errors.add("dkim_domain", "must be the domain that signs, like example.com");
+        }
+        if !is_name(selector) {
+            errors.add("dkim_selector", "must be the name of the key in DNS, like tern1");
+        }
+        Some(Dkim { domain: domain.to_lowercase(), selector: selector.to_lowercase() })
+    }
+
+    /// Passwords are kept as typed, spaces too; a key has lines.
+    fn parse_secrets(self, errors: &mut FieldErrors) -> Vec<(&'static str, Secret)> {
+        let mut kept = Vec::new();
+        for (name, secret) in self.credentials {
+            let Some(name) = SECRETS.into_iter().find(|known| *known == name) else { continue };
+            let text = secret.expose();
+            if text.trim().is_empty() {
+                continue; // named among the missing
+            }
+            let (is_key, max) = if name == "smtp_password" { (false, PASSWORD_MAX) } else { (true, KEY_MAX) };
+            let is_wrong = |c: char| c.is_control() && !(is_key && matches!(c, '\n' | '\r' | '\t'));
+            if let Some(c) = text.chars().find(|c| is_wrong(*c)) {
+                errors.add(name, NotAText::Invisible(format!("U+{:04X}", u32::from(c))).to_string());
+            } else if text.chars().count() > max {
+                errors.add(name, NotAText::TooLong(max).to_string());
+            } else {
+                kept.push((name, secret));
+            }
+        }
+        kept
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form() -> EmailForm {
+        EmailForm {
+            email_address: "Ann@Example.com".into(),
+            smtp_host: "SMTP.example.com.".into(),
+            smtp_username: "ann".into(),
+            credentials: vec![("smtp_password".into(), Secret::new(" a b ".into()))],
+            ..EmailForm::default()
+        }
+    }
+
+    #[test]
+    fn a_good_form_becomes_an_account_named_after_its_mailbox() {
+        let account = form().parse().expect("valid");
+        let smtp = account.smtp.expect("a server");
+        assert_eq!((account.display_name.as_str(), account.daily_limit.get()), ("ann@example.com", 100));
+        assert_eq!((smtp.host.as_str(), smtp.port, smtp.security), ("smtp.example.com", 465, SmtpSecurity::Tls));
+        assert_eq!((smtp.auth, account.credentials[0].1.expose()), (SmtpAuth::Password, " a b "));
+    }
+
+    #[test]
+    fn port_and_security_follow_each_other() {
+        let of = |port: &str, security: &str| {
+            let form = EmailForm { smtp_port: port.into(), smtp_security: security.into(), ..form() };
+            form.parse().ok().and_then(|account| account.smtp).map(|smtp| (smtp.port, smtp.security))
+        };
+        assert_eq!(of("", "starttls"), Some((587, SmtpSecurity::Starttls)));
+        assert_eq!(of("", "none"), Some((25, SmtpSecurity::None)));
+        assert_eq!(of("465", ""), Some((465, SmtpSecurity::Tls)));
+        assert_eq!(of("2525", ""), Some((2525, SmtpSecurity::Starttls)), "never in clear unless somebody says so");
+        for (port, security) in [("0", ""), ("65536", ""), ("x", ""), ("", "ssl"), ("-1", "tls")] {
+            assert_eq!(of(port, security), None, "{port} {security}");
+        }
+    }
+
+    #[test]
+    fn every_missing_field_is_named_at_once() {
+        let errors = EmailForm::default().parse().expect_err("empty");
+        for field in ["email_address", "smtp_host", "smtp_username", "smtp_password"] {
+            assert_eq!(errors.of(field), Some("is required"), "{field}");
+        }
+        let sandbox = EmailForm { provider: "sandbox".into(), ..EmailForm::default() };
+        assert_eq!(sandbox.missing(), ["email_address"]);
+        let open = EmailForm { smtp_auth: "none".into(), ..EmailForm::default() };
+        assert_eq!(open.missing(), ["email_address", "smtp_host"]);
+        assert!(EmailForm { provider: "twilio".into(), ..form() }.parse().is_err());
+    }
+
+    #[test]
+    fn what_becomes_a_header_or_a_command_has_no_line_breaks() {
+        for sneaky in ["a\r\nBcc: x", "a\nb", "a\rb", "a\0b"] {
+            let password = || vec![("smtp_password".to_owned(), Secret::new(sneaky.to_owned()))];
+            let forms = [
+                ("email_address", EmailForm { email_address: format!("ann@example.com{sneaky}"), ..form() }),
+                ("display_name", EmailForm { display_name: sneaky.into(), ..form() }),
+                ("smtp_host", EmailForm { smtp_host: sneaky.into(), ..form() }),
+                ("smtp_username", EmailForm { smtp_username: sneaky.into(), ..form() }),
+                ("smtp_password", EmailForm { credentials: password(), ..form() }),
+                ("reply_to", EmailForm { reply_to: format!("a@example.com{sneaky}"), ..form() }),
+                ("dkim_domain", EmailForm { dkim_domain: sneaky.into(), ..form() }),
+                ("dkim_selector", EmailForm { dkim_selector: sneaky.into(), ..form() }),
+            ];
+            for (field, form) in forms {
+                let errors = form.parse().expect_err(field);
+                assert!(errors.of(field).is_some(), "{field} {sneaky:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_and_addresses_of_servers() {
+        for (typed, kept) in [
+            (" smtp.example.com ", "smtp.example.com"),
+            ("localhost", "localhost"),
+            ("mail_relay", "mail_relay"),
+            ("10.0.0.1", "10.0.0.1"),
+            ("[::1]", "::1"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("bücher.example", "bücher.example"),
+        ] {
+            assert_eq!(parse_host(typed).as_deref(), Ok(kept), "{typed}");
+        }
+        for wrong in [
+            "",
+            ".",
+            "a..b",
+            "-a.com",
+            "a b",
+            "smtp.example.com:25",
+            "http://x",
+            "127.1",
+            "2130706433",
+            "0x7f000001",
+            "0x7f.1",
+            "0177.0.0.1",
+            "1.2.3.4.5",
+            "a/b",
+            "a@b",
+            "[::1",
+            "x\u{200b}.com",
+            "١٢٧.١",
+        ] {
+            assert_eq!(parse_host(wrong), Err(NotAHost), "{wrong}");
+        }
+        assert!(PRESETS.iter().all(|preset| preset.host.is_empty() || parse_host(preset.host).is_ok()));
+        assert!(PRESETS.iter().all(|preset| SMTP_PORTS.contains(&preset.port)));
+    }
+
+    #[test]
+    fn a_signature_needs_domain_selector_and_key_to_fit() {
+        let dkim = |domain: &str, selector: &str| {
+            EmailForm { dkim_domain: domain.into(), dkim_selector: selector.into(), ..form() }.parse()
+        };
+        let account = dkim("Example.com", "tern1").expect("valid");
+        assert_eq!(account.smtp.and_then(|smtp| smtp.dkim).map(|dkim| dkim.domain), Some("example.com".to_owned()));
+        for (domain, selector) in
+            [("example.com", ""), ("", "tern1"), ("example", "tern1"), ("a b.com", "t"), ("a.com; x", "t")]
+        {
+            assert!(dkim(domain, selector).is_err(), "{domain} {selector}");
+        }
+    }
+}
