@@ -33,16 +33,43 @@ pub async fn connect_account(
     #[server(default)] daily_limit: String,
     #[server(default)] confirmation: String,
     #[server(default)] credentials: BTreeMap<String, Entered>,
+    #[server(default)] mailbox: BTreeMap<String, String>,
     #[server(default)] force: bool,
 ) -> Result<Account, ApiError> {
     let who = crate::server::request().await?;
+    let credentials: Vec<_> = credentials.into_iter().map(|(name, entered)| (name, entered.into_secret())).collect();
+    let mut errors = crate::domain::field_error::FieldErrors::default();
+    crate::domain::account::DailyLimit::check_confirmed(&daily_limit, &confirmation, 0, &mut errors);
+    if channel == crate::domain::channel::Channel::Email.as_str() {
+        let of = |name: &str| mailbox.get(name).cloned().unwrap_or_default();
+        let form = crate::domain::email_account::EmailForm {
+            display_name: display_name.clone(),
+            daily_send_limit: daily_limit.clone(),
+            ..crate::domain::email_account::EmailForm::of_dialog(of, credentials)
+        };
+        let connected = if errors.is_empty() {
+            crate::server::usecase::email_account::connect(&who, form).await
+        } else {
+            Err(errors.into())
+        };
+        let account = connected.map_err(|error| {
+            let shared = [("channel", &channel), ("display_name", &display_name), ("daily_limit", &daily_limit)];
+            let mut error = ApiError::from(error).keeping(shared.map(|(name, typed)| (name, typed.as_str())));
+            error.typed.push(("confirmation".to_owned(), confirmation.clone()));
+            error.typed.extend(mailbox.iter().map(|(name, typed)| (format!("mailbox[{name}]"), typed.clone())));
+            error.fields.rename("daily_send_limit", "daily_limit");
+            error
+        })?;
+        leptos_axum::redirect("/accounts");
+        return Ok(account);
+    }
     let form = crate::domain::account::ConnectForm {
         provider: provider.clone(),
         channel: channel.clone(),
         phone_number: phone_number.clone(),
         display_name: display_name.clone(),
         daily_limit: daily_limit.clone(),
-        credentials: credentials.into_iter().map(|(name, entered)| (name, entered.into_secret())).collect(),
+        credentials,
         force,
     };
     let keep = |error: crate::server::error::Error| {
@@ -55,8 +82,6 @@ pub async fn connect_account(
             ("confirmation", &confirmation),
         ])
     };
-    let mut errors = crate::domain::field_error::FieldErrors::default();
-    crate::domain::account::DailyLimit::check_confirmed(&daily_limit, &confirmation, 0, &mut errors);
     if !errors.is_empty() {
         return Err(keep(errors.into()));
     }

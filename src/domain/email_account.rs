@@ -37,6 +37,15 @@ impl SmtpSecurity {
         }
     }
 
+    /// The name for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Tls => "TLS (port 465)",
+            Self::Starttls => "STARTTLS (port 587)",
+            Self::None => "None: everything in clear",
+        }
+    }
+
     /// Reads the name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|security| security.as_str() == name)
@@ -157,7 +166,7 @@ pub const PRESETS: [Preset; 6] = [
         host: "email-smtp.us-east-1.amazonaws.com",
         port: 587,
         security: SmtpSecurity::Starttls,
-        hint: "Put your region into the host, and make SMTP credentials in the SES console: access keys do not work here.",
+        hint: "For us-east-1; with another region choose “Own server” and enter its host. Make SMTP credentials in the SES console: access keys do not work here.",
     },
     Preset {
         name: "mailgun",
@@ -165,7 +174,7 @@ pub const PRESETS: [Preset; 6] = [
         host: "smtp.mailgun.org",
         port: 587,
         security: SmtpSecurity::Starttls,
-        hint: "The user name is postmaster@ and your domain; for domains in the EU the host is smtp.eu.mailgun.org.",
+        hint: "The user name is postmaster@ and your domain. For a domain in the EU choose “Own server” with smtp.eu.mailgun.org.",
     },
     Preset {
         name: "postmark",
@@ -278,6 +287,34 @@ impl EmailForm {
     pub fn provider(&self) -> Option<Provider> {
         let chosen = if self.provider.is_empty() { Some(Provider::Smtp) } else { Provider::from_name(&self.provider) };
         chosen.filter(|provider| provider.channels().contains(&Channel::Email))
+    }
+
+    /// What a dialog's box of credentials holds: who signs in, and secrets.
+    pub fn of_credentials(entered: Vec<(String, Secret)>) -> Self {
+        let (names, credentials): (Vec<_>, Vec<_>) = entered.into_iter().partition(|(name, _)| name == "smtp_username");
+        let smtp_username = names.first().map(|(_, name)| name.expose().to_owned()).unwrap_or_default();
+        Self { smtp_username, credentials, ..Self::default() }
+    }
+
+    /// The dialog's own fields: `preset` chooses a large provider's server, the sandbox, or what was typed.
+    pub fn of_dialog(field: impl Fn(&str) -> String, credentials: Vec<(String, Secret)>) -> Self {
+        let preset = field("preset");
+        let mut form = Self::of_credentials(credentials);
+        form.email_address = field("email_address");
+        match PRESETS.iter().find(|known| known.name == preset && !known.host.is_empty()) {
+            Some(known) => {
+                known.host.clone_into(&mut form.smtp_host);
+                form.smtp_port = known.port.to_string();
+                known.security.as_str().clone_into(&mut form.smtp_security);
+            }
+            None if preset == Provider::Sandbox.as_str() => form.provider = preset,
+            None => {
+                form.smtp_host = field("smtp_host");
+                form.smtp_port = field("smtp_port");
+                form.smtp_security = field("smtp_security");
+            }
+        }
+        form
     }
 
     /// Names of the required fields that are empty.
@@ -415,127 +452,4 @@ impl EmailForm {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn form() -> EmailForm {
-        EmailForm {
-            email_address: "Ann@Example.com".into(),
-            smtp_host: "SMTP.example.com.".into(),
-            smtp_username: "ann".into(),
-            credentials: vec![("smtp_password".into(), Secret::new(" a b ".into()))],
-            ..EmailForm::default()
-        }
-    }
-
-    #[test]
-    fn a_good_form_becomes_an_account_named_after_its_mailbox() {
-        let account = form().parse().expect("valid");
-        let smtp = account.smtp.expect("a server");
-        assert_eq!((account.display_name.as_str(), account.daily_limit.get()), ("ann@example.com", 100));
-        assert_eq!((smtp.host.as_str(), smtp.port, smtp.security), ("smtp.example.com", 465, SmtpSecurity::Tls));
-        assert_eq!((smtp.auth, account.credentials[0].1.expose()), (SmtpAuth::Password, " a b "));
-    }
-
-    #[test]
-    fn port_and_security_follow_each_other() {
-        let of = |port: &str, security: &str| {
-            let form = EmailForm { smtp_port: port.into(), smtp_security: security.into(), ..form() };
-            form.parse().ok().and_then(|account| account.smtp).map(|smtp| (smtp.port, smtp.security))
-        };
-        assert_eq!(of("", "starttls"), Some((587, SmtpSecurity::Starttls)));
-        assert_eq!(of("", "none"), Some((25, SmtpSecurity::None)));
-        assert_eq!(of("465", ""), Some((465, SmtpSecurity::Tls)));
-        assert_eq!(of("2525", ""), Some((2525, SmtpSecurity::Starttls)), "never in clear unless somebody says so");
-        for (port, security) in [("0", ""), ("65536", ""), ("x", ""), ("", "ssl"), ("-1", "tls")] {
-            assert_eq!(of(port, security), None, "{port} {security}");
-        }
-    }
-
-    #[test]
-    fn every_missing_field_is_named_at_once() {
-        let errors = EmailForm::default().parse().expect_err("empty");
-        for field in ["email_address", "smtp_host", "smtp_username", "smtp_password"] {
-            assert_eq!(errors.of(field), Some("is required"), "{field}");
-        }
-        let sandbox = EmailForm { provider: "sandbox".into(), ..EmailForm::default() };
-        assert_eq!(sandbox.missing(), ["email_address"]);
-        let open = EmailForm { smtp_auth: "none".into(), ..EmailForm::default() };
-        assert_eq!(open.missing(), ["email_address", "smtp_host"]);
-        assert!(EmailForm { provider: "twilio".into(), ..form() }.parse().is_err());
-    }
-
-    #[test]
-    fn what_becomes_a_header_or_a_command_has_no_line_breaks() {
-        for sneaky in ["a\r\nBcc: x", "a\nb", "a\rb", "a\0b"] {
-            let password = || vec![("smtp_password".to_owned(), Secret::new(sneaky.to_owned()))];
-            let forms = [
-                ("email_address", EmailForm { email_address: format!("ann@example.com{sneaky}"), ..form() }),
-                ("display_name", EmailForm { display_name: sneaky.into(), ..form() }),
-                ("smtp_host", EmailForm { smtp_host: sneaky.into(), ..form() }),
-                ("smtp_username", EmailForm { smtp_username: sneaky.into(), ..form() }),
-                ("smtp_password", EmailForm { credentials: password(), ..form() }),
-                ("reply_to", EmailForm { reply_to: format!("a@example.com{sneaky}"), ..form() }),
-                ("dkim_domain", EmailForm { dkim_domain: sneaky.into(), ..form() }),
-                ("dkim_selector", EmailForm { dkim_selector: sneaky.into(), ..form() }),
-            ];
-            for (field, form) in forms {
-                let errors = form.parse().expect_err(field);
-                assert!(errors.of(field).is_some(), "{field} {sneaky:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn names_and_addresses_of_servers() {
-        for (typed, kept) in [
-            (" smtp.example.com ", "smtp.example.com"),
-            ("localhost", "localhost"),
-            ("mail_relay", "mail_relay"),
-            ("10.0.0.1", "10.0.0.1"),
-            ("[::1]", "::1"),
-            ("2001:db8::1", "2001:db8::1"),
-            ("bücher.example", "bücher.example"),
-        ] {
-            assert_eq!(parse_host(typed).as_deref(), Ok(kept), "{typed}");
-        }
-        for wrong in [
-            "",
-            ".",
-            "a..b",
-            "-a.com",
-            "a b",
-            "smtp.example.com:25",
-            "http://x",
-            "127.1",
-            "2130706433",
-            "0x7f000001",
-            "0x7f.1",
-            "0177.0.0.1",
-            "1.2.3.4.5",
-            "a/b",
-            "a@b",
-            "[::1",
-            "x\u{200b}.com",
-            "١٢٧.١",
-        ] {
-            assert_eq!(parse_host(wrong), Err(NotAHost), "{wrong}");
-        }
-        assert!(PRESETS.iter().all(|preset| preset.host.is_empty() || parse_host(preset.host).is_ok()));
-        assert!(PRESETS.iter().all(|preset| SMTP_PORTS.contains(&preset.port)));
-    }
-
-    #[test]
-    fn a_signature_needs_domain_selector_and_key_to_fit() {
-        let dkim = |domain: &str, selector: &str| {
-            EmailForm { dkim_domain: domain.into(), dkim_selector: selector.into(), ..form() }.parse()
-        };
-        let account = dkim("Example.com", "tern1").expect("valid");
-        assert_eq!(account.smtp.and_then(|smtp| smtp.dkim).map(|dkim| dkim.domain), Some("example.com".to_owned()));
-        for (domain, selector) in
-            [("example.com", ""), ("", "tern1"), ("example", "tern1"), ("a b.com", "t"), ("a.com; x", "t")]
-        {
-            assert!(dkim(domain, selector).is_err(), "{domain} {selector}");
-        }
-    }
-}
+mod tests;

@@ -33,6 +33,11 @@ impl FieldErrors {
         result.map_err(|error| self.add(field, error.to_string())).ok()
     }
 
+    /// Moves faults to the name that a form has for the field.
+    pub fn rename(&mut self, from: &str, to: &str) {
+        self.0.iter_mut().filter(|error| error.field == from).for_each(|error| to.clone_into(&mut error.field));
+    }
+
     /// The message for `field`, if it has one.
     pub fn of(&self, field: &str) -> Option<&str> {
         self.0.iter().find(|e| e.field == field).map(|e| e.message.as_str())

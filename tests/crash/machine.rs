@@ -26,8 +26,10 @@ use tokio::sync::{Mutex, MutexGuard};
 
 /// One crash test at a time: they measure time, and a machine of two cores has none to share.
 static TURN: Mutex<()> = Mutex::const_new(());
-/// Leases of the tests, in seconds; the operator's are longer.
-pub const LEASE: u64 = 4;
+/// Leases of the tests, in seconds.
+const LEASE: u64 = 4;
+/// Time enough for everything to settle, also with the leases of an operator.
+pub const PATIENCE: Duration = Duration::from_secs(150);
 /// How long an unknown outcome rests before the provider is asked.
 const RECONCILE: u64 = 1;
 /// The numbers that the stand-in owns.
@@ -268,7 +270,7 @@ impl Machine {
     }
 
     /// Waits until nothing is due or on its way: what is queued waits for tomorrow's limit.
-    pub async fn settles(&self, limit: Duration) {
+    pub async fn settles(&self) {
         let db = self.db().await;
         let text = "select count(*) from message where status = 'sending' \
                     or (status = 'queued' and (waiting_reason is null or waiting_reason <> 'daily_limit'))";
@@ -276,7 +278,7 @@ impl Machine {
             let mut conn = db.read().await.expect("a connection");
             sqlx::query_scalar::<_, i64>(text).fetch_one(&mut *conn).await.expect("a count") == 0
         };
-        let waiting = AssertUnwindSafe(until("everything is settled", limit, is_settled)).catch_unwind().await;
+        let waiting = AssertUnwindSafe(until("everything is settled", PATIENCE, is_settled)).catch_unwind().await;
         if let Err(panic) = waiting {
             tell(&format!("{:?}", self.statuses(&db).await));
             self.show_log();

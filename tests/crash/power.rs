@@ -116,7 +116,7 @@ async fn power_goes(mut machine: Machine) {
     machine.command("chaos", json!({ "seed": 5, "hang": 0, "accept_then_hang": 0, "latency_ms": 20 })).await;
     let load = Load::new(accounts, MESSAGES, Some(disk.log.clone()));
     load.run(&machine, 8, Duration::from_mins(2)).await;
-    machine.settles(Duration::from_mins(1)).await;
+    machine.settles().await;
     server.kill();
 
     let records = disk::read(&std::fs::read(&disk.log).expect("a log"));

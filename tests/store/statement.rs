@@ -111,7 +111,7 @@ async fn whom_to_ask_for_news_is_found_by_the_instant() {
 
 #[tokio::test]
 async fn a_timeline_is_found_by_its_message() {
-    assert!(plan("from event e").await.contains("event_message (message_id=?)"));
+    assert!(plan("from event e join").await.contains("event_message (message_id=?)"));
 }
 
 #[tokio::test]

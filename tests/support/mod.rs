@@ -102,8 +102,8 @@ pub struct MailStand {
 }
 
 impl MailStand {
-    async fn start(folder: &Folder) -> Self {
-        let server = MailServer::new(&Identity::new(&["localhost"])).expect("a mail server");
+    async fn start(folder: &Folder, clock: Arc<FakeClock>) -> Self {
+        let server = MailServer::with(&Identity::new(&["localhost"]), clock, None).expect("a mail server");
         fs::write(folder.path().join("roots.pem"), &server.certificate).expect("a file");
         let mut ports = Vec::new();
         for is_tls in [false, true] {
@@ -150,8 +150,8 @@ impl World {
         let twilio_url = format!("http://{}", listener.local_addr().expect("an address"));
         tokio::spawn(axum::serve(listener, simulate::router(twilio.clone())).into_future());
         let folder = Arc::new(Folder::new());
-        let mail = MailStand::start(&folder).await;
-        let judge = Judge::new(folder.clone(), twilio.clone());
+        let mail = MailStand::start(&folder, clock.clone()).await;
+        let judge = Judge::new(folder.clone(), twilio.clone(), mail.server.clone());
         Self::start(clock, twilio, twilio_url, mail, folder, Answers::default(), judge, wishes).await
     }
 

@@ -1,11 +1,15 @@
-//! The end of every story: what callers were promised, what the stand-in took and what is stored must agree.
+//! The end of every story: what callers were promised, what the stand-ins took and what is stored must agree.
 
 use super::{Answer, Folder};
 use std::{
     sync::{Arc, Mutex},
     thread,
 };
-use tern::server::{oracle, simulate::Simulator, store::Db};
+use tern::server::{
+    oracle,
+    simulate::{Simulator, smtp::MailServer},
+    store::Db,
+};
 
 /// What callers were told, for the oracle.
 #[derive(Clone, Default)]
@@ -27,17 +31,20 @@ pub struct Judge {
     pub promised: Promised,
     folder: Arc<Folder>,
     twilio: Arc<Simulator>,
+    mail: Arc<MailServer>,
 }
 
 impl Judge {
-    pub fn new(folder: Arc<Folder>, twilio: Arc<Simulator>) -> Self {
-        Self { promised: Promised::default(), folder, twilio }
+    pub fn new(folder: Arc<Folder>, twilio: Arc<Simulator>, mail: Arc<MailServer>) -> Self {
+        Self { promised: Promised::default(), folder, twilio, mail }
     }
 
     async fn verdict(&self) -> oracle::Verdict {
         let db = Db::open(&format!("sqlite://{}/tern.db", self.folder.path().display())).await.expect("the database");
         let promised = self.promised.0.lock().expect("no panic").clone();
-        let verdict = oracle::examine(&db, &self.twilio.journal(), Some(&promised)).await.expect("a verdict");
+        let verdict = oracle::examine(&db, &[self.twilio.journal(), self.mail.journal()].concat(), Some(&promised))
+            .await
+            .expect("a verdict");
         db.close().await;
         verdict
     }

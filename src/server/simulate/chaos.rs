@@ -29,6 +29,8 @@ pub struct Chaos {
     pub latency_ms: u64,
     /// 500 to a request that looks something up.
     pub read_fail: u16,
+    /// A report that gets lost on its way; of a thousand reports.
+    pub lost_callback: u16,
 }
 
 impl Default for Chaos {
@@ -45,6 +47,7 @@ impl Default for Chaos {
             latency: 200,
             latency_ms: 50,
             read_fail: 20,
+            lost_callback: 100,
         }
     }
 }
@@ -68,6 +71,11 @@ impl Lots {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
+    }
+
+    /// Whether the next report gets lost.
+    pub fn loses_callback(&mut self) -> bool {
+        self.next() % 1_000 < u64::from(self.chaos.lost_callback)
     }
 
     /// What goes wrong with the next request, if anything does.
@@ -118,6 +126,7 @@ mod tests {
         assert!(near(drawn.iter().filter(|fault| fault.is_none()).count(), 660));
         let mut lots = Lots::new(Chaos::default());
         assert!((0..1_000).filter_map(|_| lots.draw(false)).all(|fault| fault == Fault::Fail));
+        assert!(near((0..10_000).filter(|_| lots.loses_callback()).count(), 100));
     }
 
     #[tokio::test]

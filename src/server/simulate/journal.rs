@@ -45,9 +45,9 @@ pub struct Entry {
     pub body: String,
     /// What the stand-in calls the message.
     pub sid: String,
-    /// Tern's id of it, from the address for reports.
+    /// Tern's id of it, from the address for reports or a mail's `Message-ID`.
     pub message: Option<String>,
-    /// The try that it belongs to, from the same address.
+    /// The try that it belongs to, from the same address; a mail does not say.
     pub attempt: Option<String>,
     /// What the sender heard.
     pub heard: Heard,
@@ -97,9 +97,11 @@ pub fn read(path: &Path) -> Result<Vec<Entry>, String> {
 type Line = (Vec<u8>, oneshot::Sender<()>);
 
 /// The file. A thread of its own writes it, and goes when this does.
-pub(super) struct Journal(Sender<Line>);
+#[derive(Clone)]
+pub struct Journal(Sender<Line>);
 
 impl Journal {
+    /// Appends to the file.
     pub fn open(path: &Path) -> std::io::Result<Self> {
         let file = File::options().create(true).append(true).open(path)?;
         let (sender, receiver) = channel();

@@ -5,6 +5,7 @@ mod new;
 use super::{
     Memory, Simulator,
     account::Caller,
+    chaos::Lots,
     fate::{Fate, fate, sender_refusal},
     journal::{Entry, Heard},
     new_sid,
@@ -281,8 +282,9 @@ impl Simulator {
         let step = state.messages[at].advance(now, is_suspended, own_number)?;
         let settings = state.settings;
         let message = state.messages[at].clone();
+        let is_lost = state.chaos.as_mut().is_some_and(Lots::loses_callback);
         drop(state);
-        let callback = settings.callbacks.then(|| self.status_callback(&message, step)).flatten();
+        let callback = (settings.callbacks && !is_lost).then(|| self.status_callback(&message, step)).flatten();
         let copies = if settings.duplicate_callbacks { 2 } else { 1 };
         Some(callback.map_or_else(Vec::new, |callback| vec![callback; copies]))
     }

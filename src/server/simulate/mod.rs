@@ -323,12 +323,12 @@ async fn log(State(simulator): State<Arc<Simulator>>, request: Request, next: Ne
 }
 
 /// The mail server, listening where it is told to.
-async fn start_mail(args: &SimulateArgs) -> Result<Arc<smtp::MailServer>, String> {
+async fn start_mail(args: &SimulateArgs, journal: Option<Journal>) -> Result<Arc<smtp::MailServer>, String> {
     let identity = match (&args.tls_cert, &args.tls_key) {
         (Some(certificate), Some(key)) => smtp::Identity::read(certificate, key)?,
         _ => smtp::Identity::new(&["localhost", "127.0.0.1", "::1"]),
     };
-    let server = smtp::MailServer::new(&identity)?;
+    let server = smtp::MailServer::with(&identity, Arc::new(SystemClock), journal)?;
     for (address, is_tls) in [(args.smtp, false), (args.smtps, true)] {
         let Some(address) = address else { continue };
         let listener =
@@ -344,8 +344,9 @@ pub async fn run(args: SimulateArgs, stop: CancellationToken) -> Result<(), Stri
     let listener =
         TcpListener::bind(args.listen).await.map_err(|error| format!("cannot listen on {}: {error}", args.listen))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    let mail = start_mail(&args).await?;
-    let routes = mail_router(mail).merge(router(Simulator::new(&args)?));
+    let twilio = Simulator::new(&args)?;
+    let mail = start_mail(&args, twilio.journal.clone()).await?;
+    let routes = mail_router(mail).merge(router(twilio));
     let server = axum::serve(listener, routes).with_graceful_shutdown(stop.clone().cancelled_owned());
     tracing::info!("the stand-in for Twilio is ready on http://{address}");
     let late = async {

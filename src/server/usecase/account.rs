@@ -6,6 +6,7 @@ use crate::{
             Account, AccountPatch, ConnectForm, ConnectionStatus, DailyLimit, NewAccount, SenderNumber, TestOutcome,
         },
         channel::{Channel, Provider},
+        email_account::EmailForm,
         field_error::FieldErrors,
         id::AccountId,
     limit::Pace,
@@ -271,6 +272,9 @@ pub async fn update(who: &Who, id: &AccountId, patch: AccountPatch) -> Result<Ac
 /// Replaces the credentials after a successful test, as when they were rotated or the encryption key was lost.
 pub async fn replace_credentials(who: &Who, id: &AccountId, entered: Vec<(String, Secret)>) -> Result<Account, Error> {
     let stored = find(who, id).await?;
+    if stored.account.channel == Channel::Email {
+        return super::email_account::replace_credentials(who, id, EmailForm::of_credentials(entered)).await;
+    }
     let form = ConnectForm {
         provider: stored.account.provider.as_str().to_owned(),
         channel: stored.account.channel.as_str().to_owned(),

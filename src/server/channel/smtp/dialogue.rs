@@ -12,10 +12,16 @@ use crate::{
 use base64::{Engine, prelude::BASE64_STANDARD as BASE64};
 use futures::FutureExt;
 use rustls::{CertificateError, ClientConfig, pki_types::ServerName};
-use std::{io, sync::Arc};
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use std::{io, sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader},
+    time::timeout,
+};
 use tokio_rustls::TlsConnector;
 use zeroize::Zeroizing;
+
+/// What follows a refusal in the same breath is waited for so long.
+const REST: Duration = Duration::from_secs(2);
 
 /// How far a dialogue came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,6 +140,8 @@ pub struct Dialogue {
     pub carried: u32,
     /// Nothing may follow on it.
     pub is_broken: bool,
+    /// A refused message is to be forgotten before the next one. Not at once: its outcome must not wait for that.
+    is_begun: bool,
 }
 
 /// In words, without anything of the server's.
@@ -228,7 +236,13 @@ impl Dialogue {
     }
 
     fn over(stream: Box<dyn Stream>) -> Self {
-        Self { stream: BufReader::new(stream), offers: Offers::default(), carried: 0, is_broken: false }
+        Self {
+            stream: BufReader::new(stream),
+            offers: Offers::default(),
+            carried: 0,
+            is_broken: false,
+            is_begun: false,
+        }
     }
 
     async fn write(&mut self, step: Step, bytes: &[u8]) -> Result<(), Fault> {
@@ -349,6 +363,9 @@ impl Dialogue {
     /// Hands over all of a message but its final dot. Whatever fails here, nothing was sent.
     pub async fn offer(&mut self, mail: &Envelope<'_>) -> Result<(), Fault> {
         let (from, to) = (format!("MAIL FROM:<{}>", mail.from), format!("RCPT TO:<{}>", mail.to));
+        if std::mem::replace(&mut self.is_begun, true) {
+            self.reset().await?;
+        }
         if self.offers.pipelining {
             self.write(Step::MailFrom, format!("{from}\r\n{to}\r\nDATA\r\n").as_bytes()).await?;
             let sender = self.expect(Step::MailFrom, 250).await;
@@ -356,13 +373,14 @@ impl Dialogue {
                 return sender.map(drop);
             }
             let recipient = self.accepted(Step::Recipient).await;
-            let data = self.expect(Step::Data, 354).await;
-            if (sender.is_err() || recipient.is_err()) && !matches!(data, Err(Fault::Refused(..))) {
-                self.is_broken = true; // it waits for a text that nobody will write
+            if sender.is_err() || recipient.is_err() {
+                // The outcome is known; the rest is about whether the connection may be used again, and that is not if
+                // the server waits for a text that nobody will write.
+                let rest = timeout(REST, self.expect(Step::Data, 354)).await;
+                self.is_broken |= !matches!(rest, Ok(Err(Fault::Refused(..))));
+                return sender.map(drop).and(recipient);
             }
-            sender?;
-            recipient?;
-            data?;
+            self.expect(Step::Data, 354).await?;
         } else {
             self.command(Step::MailFrom, &from, 250).await?;
             self.write(Step::Recipient, format!("{to}\r\n").as_bytes()).await?;
@@ -414,7 +432,7 @@ impl Dialogue {
         if !reply.is_done() {
             return Err(Fault::Lost(Step::Confirmation, "the server answered out of turn"));
         }
-        self.is_broken = false;
+        (self.is_broken, self.is_begun) = (false, false);
         self.carried += 1;
         Ok(reply)
     }

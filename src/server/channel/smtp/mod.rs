@@ -169,12 +169,8 @@ impl Smtp {
                     Fault::Refused(_, reply) => reply.code == 421,
                     _ => false,
                 };
-            if !taken.dialogue.is_broken {
-                // Refused in good order: the next message may use the connection.
-                if taken.dialogue.reset().await.is_ok() {
-                    self.pool.give_back(taken);
-                }
-            }
+            // Refused in good order, the next message may use the connection.
+            self.pool.give_back(taken);
             if !is_stale {
                 return Err(unsent(fault));
             }

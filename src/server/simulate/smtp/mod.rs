@@ -5,6 +5,8 @@
 pub mod fate;
 mod session;
 
+use super::journal::{Entry, Heard, Journal, masked};
+use crate::server::clock::{Clock, SystemClock};
 use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
 use rustls::{
     ServerConfig,
@@ -13,6 +15,7 @@ use rustls::{
 use serde::{Deserialize, Serialize};
 use std::{
     collections::VecDeque,
+    io,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard},
 };
@@ -46,6 +49,33 @@ pub struct Kept {
     pub is_secure: bool,
     /// Which connection, from 1.
     pub connection: u64,
+    /// For the journal: when it came, in unix milliseconds.
+    #[serde(skip)]
+    pub received_ms: i64,
+    /// For the journal: what the sender heard.
+    #[serde(skip)]
+    pub heard: Heard,
+}
+
+impl Kept {
+    /// As the journal has it. Tern writes its own id of a message into the header `Message-ID`.
+    fn entry(&self) -> Entry {
+        let mut lines = self.raw.lines().take_while(|line| !line.is_empty());
+        let id = lines.find_map(|line| line.strip_prefix("Message-ID: ")).unwrap_or_default();
+        let local = id.trim_start_matches('<').split_once('@').map(|(local, _)| local.to_uppercase());
+        Entry {
+            received_ms: self.received_ms,
+            account: masked(self.user.as_deref().unwrap_or_default()),
+            to: self.to.join(","),
+            from: Some(self.from.clone()),
+            body: masked(&self.raw),
+            sid: id.to_owned(),
+            message: local,
+            attempt: None,
+            heard: self.heard,
+            watched: None,
+        }
+    }
 }
 
 /// How the server behaves.
@@ -120,6 +150,8 @@ pub struct MailServer {
     /// In PEM, for those who want to trust it.
     pub certificate: String,
     places: Arc<Semaphore>,
+    clock: Arc<dyn Clock>,
+    journal: Option<Journal>,
 }
 
 /// A certificate and its key, both in PEM.
@@ -150,6 +182,11 @@ impl Identity {
 impl MailServer {
     /// One that shows this identity.
     pub fn new(identity: &Identity) -> Result<Arc<Self>, String> {
+        Self::with(identity, Arc::new(SystemClock), None)
+    }
+
+    /// The same with a clock and, if there is one, a journal of its own.
+    pub fn with(identity: &Identity, clock: Arc<dyn Clock>, journal: Option<Journal>) -> Result<Arc<Self>, String> {
         let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(identity.certificate.as_bytes()).collect();
         let certificates = certificates.map_err(|error| format!("the certificate cannot be read: {error}"))?;
         let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes());
@@ -164,6 +201,8 @@ impl MailServer {
             tls: TlsAcceptor::from(Arc::new(config)),
             certificate: identity.certificate.clone(),
             places: Arc::new(Semaphore::new(CONNECTIONS)),
+            clock,
+            journal,
         }))
     }
 
@@ -191,12 +230,25 @@ impl MailServer {
         *self.state() = Memory::default();
     }
 
-    fn keep(&self, mail: Kept) {
-        let kept = &mut self.state().kept;
-        if kept.len() == KEPT {
-            kept.pop_front();
+    /// The mails that were taken, as the journal has them.
+    pub fn journal(&self) -> Vec<Entry> {
+        self.state().kept.iter().map(Kept::entry).collect()
+    }
+
+    /// Remembers a mail, and has written it down where there is a journal.
+    async fn keep(&self, mail: Kept) -> io::Result<()> {
+        let written = self.journal.as_ref().map(|journal| journal.append(&mail.entry()));
+        {
+            let kept = &mut self.state().kept;
+            if kept.len() == KEPT {
+                kept.pop_front();
+            }
+            kept.push_back(mail);
         }
-        kept.push_back(mail);
+        match written {
+            Some(written) => written.await.map_err(|_| io::ErrorKind::Other.into()),
+            None => Ok(()),
+        }
     }
 
     /// Serves whoever comes; `is_tls`: secure from the first byte.
@@ -238,4 +290,27 @@ pub async fn show_certificate(State(server): State<Arc<MailServer>>) -> impl Int
 pub async fn set_manners(State(server): State<Arc<MailServer>>, Json(manners): Json<Manners>) -> StatusCode {
     server.behave(manners);
     StatusCode::NO_CONTENT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_is_in_the_journal_by_the_message_that_it_carries() {
+        let mail = |raw: &str| Kept {
+            from: USER.to_owned(),
+            to: vec!["bob@example.com".to_owned()],
+            raw: raw.to_owned(),
+            user: Some(USER.to_owned()),
+            is_secure: true,
+            connection: 1,
+            received_ms: 5,
+            heard: Heard::Drop,
+        };
+        let entry = mail("From: x\r\nMessage-ID: <01jdf3@tern.example>\r\n\r\nHello\r\n").entry();
+        assert_eq!((entry.sid.as_str(), entry.message.as_deref()), ("<01jdf3@tern.example>", Some("01JDF3")));
+        assert_eq!((entry.received_ms, entry.heard, entry.account), (5, Heard::Drop, masked(USER)));
+        assert_eq!(mail("From: x\r\n\r\nMessage-ID: <01jdf3@tern.example>\r\n").entry().message, None, "in the text");
+    }
 }

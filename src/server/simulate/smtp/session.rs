@@ -1,6 +1,6 @@
 //! One connection to the mail server.
 
-use super::{Kept, MailServer, Manners, PASSWORD, TOKEN, USER, fate::Fate};
+use super::{super::journal::Heard, Kept, MailServer, Manners, PASSWORD, TOKEN, USER, fate::Fate};
 use base64::{Engine, prelude::BASE64_STANDARD as BASE64};
 use std::{io, time::Duration};
 use tokio::{
@@ -293,6 +293,8 @@ impl Session<'_> {
             user: self.user.clone(),
             is_secure: self.is_secure,
             connection: self.connection,
+            received_ms: self.server.clock.now().0,
+            heard: Heard::Truth,
         };
         self.forget();
         self.mails += 1;
@@ -300,15 +302,15 @@ impl Session<'_> {
             Fate::RefuseMail(line) => self.say(&line).await?,
             Fate::LoseAfterDot => return Ok(Next::End),
             Fate::DropAfterDot => {
-                self.server.keep(mail);
+                self.server.keep(Kept { heard: Heard::Drop, ..mail }).await?;
                 return Ok(Next::End);
             }
             Fate::HangAfterDot => {
-                self.server.keep(mail);
+                self.server.keep(Kept { heard: Heard::Nothing, ..mail }).await?;
                 return self.fall_silent().await;
             }
             _ => {
-                self.server.keep(mail);
+                self.server.keep(mail).await?;
                 self.say(&format!("250 2.0.0 Taken as {}-{}", self.connection, self.mails)).await?;
             }
         }

@@ -1,10 +1,12 @@
 //! The dialog that connects an account. It draws the fields that each provider asks for, so a new one adds no code here.
+//! What is shown for which channel is up to the style sheet, so that it is right without a script, too.
 
-use super::{HERE, limit::LimitFields};
+use super::{HERE, limit::LimitFields, mailbox::MailboxFields};
 use crate::{
     domain::{
         account::{Account, ConnectForm, DailyLimit},
         channel::{Channel, FieldKind, Provider},
+        email_account::EmailForm,
         secret::Secret,
     },
     ui::part::{
@@ -31,7 +33,7 @@ pub fn ConnectDialog(action: Post<Account>) -> impl IntoView {
     // What the browser filled in by itself counts, too.
     Effect::new(move || {
         if let Some(form) = form.get() {
-            is_complete.set(read(&form).missing().is_empty());
+            is_complete.set(is_filled_in(&form));
         }
     });
     let blocked = Signal::derive(move || hydrated.get() && !is_complete.get());
@@ -44,27 +46,31 @@ pub fn ConnectDialog(action: Post<Account>) -> impl IntoView {
                 node_ref=form
                 on:input=move |event| {
                     if let Some(form) = form_of(&event) {
-                        is_complete.set(read(&form).missing().is_empty());
+                        is_complete.set(is_filled_in(&form));
                     }
                 }
             >
                 <fieldset class="choices">
                     <legend>"Channel"</legend>
                     <div class="tiles">
-                        {Channel::MESSAGING
+                        {Channel::ALL
                             .map(|choice| view! { <ChannelChoice choice is_chosen=choice == channel /> })
                             .collect_view()}
                     </div>
                 </fieldset>
-                <Field
-                    name="phone_number"
-                    label="Phone number"
-                    kind="tel"
-                    placeholder="+1234567890"
-                    autocomplete="tel"
-                    value=typed("phone_number")
-                    faults
-                />
+                <div class="for-phone">
+                    <Field
+                        name="phone_number"
+                        label="Phone number"
+                        kind="tel"
+                        placeholder="+1234567890"
+                        autocomplete="tel"
+                        value=typed("phone_number")
+                        required=false
+                        faults
+                    />
+                </div>
+                <MailboxFields faults />
                 <Field
                     name="display_name"
                     label="Display name"
@@ -74,7 +80,7 @@ pub fn ConnectDialog(action: Post<Account>) -> impl IntoView {
                     required=false
                     faults
                 />
-                <fieldset class="choices">
+                <fieldset class="choices for-phone">
                     <legend>"Provider"</legend>
                     <div class="providers">
                         {Provider::MESSAGING
@@ -112,19 +118,22 @@ pub fn ConnectDialog(action: Post<Account>) -> impl IntoView {
     }
 }
 
-/// What stands in the form.
-fn read(form: &HtmlFormElement) -> ConnectForm {
+/// True when nothing that is required is empty.
+fn is_filled_in(form: &HtmlFormElement) -> bool {
     let text = |name: &str| text_of(form, name);
-    let provider = text("provider");
-    let fields = Provider::from_name(&provider).map_or(&[][..], Provider::fields);
-    let entered = |name: &str| (name.to_owned(), Secret::new(text(&format!("credentials[{name}]"))));
-    ConnectForm {
-        credentials: fields.iter().map(|field| entered(field.name)).collect(),
-        provider,
-        channel: text("channel"),
-        phone_number: text("phone_number"),
-        ..ConnectForm::default()
+    let secrets = |provider: Provider| {
+        let entered = |name: &str| (name.to_owned(), Secret::new(text(&format!("credentials[{name}]"))));
+        provider.fields().iter().map(|field| entered(field.name)).collect()
+    };
+    let channel = text("channel");
+    if channel == Channel::Email.as_str() {
+        let field = |name: &str| text(&format!("mailbox[{name}]"));
+        return EmailForm::of_dialog(field, secrets(Provider::Smtp)).missing().is_empty();
     }
+    let provider = text("provider");
+    let credentials = Provider::from_name(&provider).map(secrets).unwrap_or_default();
+    let phone_number = text("phone_number");
+    ConnectForm { provider, channel, phone_number, credentials, ..ConnectForm::default() }.missing().is_empty()
 }
 
 #[component]

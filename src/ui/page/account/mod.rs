@@ -4,6 +4,7 @@ mod connect;
 mod delete;
 mod edit;
 mod limit;
+mod mailbox;
 mod row;
 
 use crate::{
@@ -63,7 +64,7 @@ fn Accounts() -> impl IntoView {
     let live = Live::get();
     let accounts = Resource::new_blocking(move || live.accounts.get(), |_| list_accounts());
     view! {
-        <PageHead title="Messaging Accounts" line="Connect WhatsApp and SMS for multi-channel outreach">
+        <PageHead title="Messaging Accounts" line="Connect e-mail, WhatsApp and SMS for multi-channel outreach">
             <a id="add-account" class="btn primary" href="/accounts?add=1" data-noscroll="">
                 "Add Account"
             </a>
@@ -96,7 +97,7 @@ fn NoAccounts() -> impl IntoView {
         <EmptyState
             icon=Icon::Phone
             title="No messaging accounts"
-            text="Connect a phone number to reach people by WhatsApp or SMS, or look around with made-up data first."
+            text="Connect a mailbox or a phone number to reach people, or look around with made-up data first."
         >
             <a class="btn primary" href="/accounts?add=1" data-noscroll="">
                 "Add your first account"

@@ -2,7 +2,10 @@
 
 use crate::{
     api::account::{SetAccountActive, TestAccount},
-    domain::account::{Account, ConnectionStatus},
+    domain::{
+        account::{Account, ConnectionStatus},
+        email_account::SmtpSecurity,
+    },
     ui::part::{
         badge::{ChannelBadge, ChannelTile},
         icon::{Draw, Icon},
@@ -24,6 +27,7 @@ pub fn AccountRow(
     list: Memo<Vec<Account>>,
 ) -> impl IntoView {
     let (id, channel, address) = (first.id.clone(), first.channel, first.address.clone());
+    let is_in_clear = first.smtp.as_ref().is_some_and(|smtp| smtp.security == SmtpSecurity::None);
     let row_id = StoredValue::new(id.clone());
     let account = Memo::new(move |last: Option<&Account>| {
         let found = list.with(|list| list.iter().find(|account| row_id.with_value(|id| account.id == *id)).cloned());
@@ -43,6 +47,7 @@ pub fn AccountRow(
                     <div>
                         <b>{name} {move || account.with(|a| a.is_demo).then(|| view! { <small class="tag">"Demo"</small> })}</b>
                         <span>{address}</span>
+                        {is_in_clear.then(|| view! { <small class="insecure">"No TLS: mail and password travel in clear"</small> })}
                     </div>
                 </div>
             </td>
