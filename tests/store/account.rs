@@ -35,7 +35,7 @@ async fn what_is_stored_is_found_again_as_it_was() {
         let found = find(&db, &account.id, &organization).await.expect("it is there");
         assert_eq!((&found.account, &found.organization_id), (&account, &organization));
         assert_eq!(
-            (found.secret.as_deref(), found.time_zone.as_str(), found.is_stopped),
+            (found.secret.as_deref(), found.account.pace.time_zone.as_str(), found.is_stopped),
             (Some("sealed"), "UTC", false)
         );
     })

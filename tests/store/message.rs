@@ -160,8 +160,8 @@ async fn another_organization_sees_and_removes_nothing() {
         let message = &stored.message;
         let event = store::message::event(id(), NOW, Status::Queued, Source::Api);
         let written = db.write(async |conn| {
-            store::message::insert_event(conn, &message.id, &event).await?;
-            assert!(store::message::take_key(conn, &ours, "key", "hash", &message.id, NOW).await?);
+            store::message::insert_event(conn, db.dialect, &message.id, &event).await?;
+            assert!(take_key(&db, conn, &ours, "hash", &message.id).await?);
             store::message::remove_demo(conn, &theirs).await
         });
         written.await.expect("written");
@@ -197,7 +197,7 @@ async fn a_timeline_is_told_in_the_order_it_happened() {
             told.push(event);
         }
         for event in told.iter().rev() {
-            db.write(async |conn| store::message::insert_event(conn, &message, event).await).await.expect("stored");
+            db.write(async |conn| store::message::insert_event(conn, db.dialect, &message, event).await).await.expect("stored");
         }
         let mut conn = db.read().await.expect("a connection");
         assert_eq!(store::message::list_events(&mut conn, &message, &organization).await.expect("listed"), told);
@@ -213,7 +213,7 @@ async fn an_idempotency_key_is_used_once_per_organization() {
         let message = look(&db, &ours, &queue(&db, &ours, &account.id, 1).await[0]).await.message;
         let remember = async |organization: &OrganizationId, hash: &str| {
             let take = db
-                .write(async |conn| store::message::take_key(conn, organization, "key", hash, &message.id, NOW).await);
+                .write(async |conn| take_key(&db, conn, organization, hash, &message.id).await);
             take.await.expect("asked")
         };
         assert!(remember(&ours, "first").await);
@@ -254,7 +254,7 @@ async fn the_demo_goes_with_its_messages_and_their_timelines() {
         store_message(&db, &demo).await;
         let event = store::message::event(id(), NOW, Status::Queued, Source::Api);
         let removed = db.write(async |conn| {
-            store::message::insert_event(conn, &demo.message.id, &event).await?;
+            store::message::insert_event(conn, db.dialect, &demo.message.id, &event).await?;
             store::message::remove_demo(conn, &organization).await
         });
         removed.await.expect("removed");
@@ -272,8 +272,8 @@ async fn a_transaction_that_fails_stores_nothing_of_its_work() {
         let account = account(&db, &organization).await;
         let stored: StoredMessage = new_message(&organization, &account.id);
         let failed = db.write(async |conn| {
-            store::message::insert(conn, &stored, Timestamp(0)).await?;
-            store::message::insert(conn, &stored, Timestamp(0)).await // the same id again
+            store::message::insert(conn, db.dialect, &stored, Timestamp(0)).await?;
+            store::message::insert(conn, db.dialect, &stored, Timestamp(0)).await // the same id again
         });
         failed.await.expect_err("it is there already");
         assert_eq!(list(&db, &organization, &MessageFilter::default()).await, []);
@@ -281,4 +281,22 @@ async fn a_transaction_that_fails_stores_nothing_of_its_work() {
         assert_eq!(list(&db, &organization, &MessageFilter::default()).await.into_iter().collect::<BTreeSet<_>>(), all);
     })
     .await;
+}
+
+/// Takes the key "key" for a message; false when somebody has it.
+async fn take_key(
+    db: &Db,
+    conn: &mut store::Conn,
+    organization: &OrganizationId,
+    body_hash: &str,
+    message: &MessageId,
+) -> sqlx::Result<bool> {
+    let key = store::message::NewKey {
+        organization_id: organization.as_str(),
+        key: "key",
+        body_hash,
+        message_id: message.as_str(),
+        created_at: NOW.0,
+    };
+    Ok(store::message::take_keys(conn, db.dialect, &[key]).await?.contains(message))
 }

@@ -88,7 +88,7 @@ async fn two_writers_on_one_database_take_turns() {
             tokio::spawn(async move {
                 for _ in 0..30 {
                     let written = db.write(async |conn| {
-                        super::store::usage::find(conn, &account, super::TODAY).await?;
+                        super::store::usage::find(conn, &account, &super::day(super::TODAY)).await?;
                         super::store::usage::reserve(conn, &account, super::TODAY, 1, 1_000).await
                     });
                     assert!(written.await.expect("nobody is turned away"));
@@ -98,7 +98,7 @@ async fn two_writers_on_one_database_take_turns() {
         let done = tokio::time::timeout(Duration::from_secs(30), join_all(writers)).await.expect("no deadlock");
         assert!(done.into_iter().all(|done| done.is_ok()));
         let mut conn = db.read().await.expect("a connection");
-        assert_eq!(super::store::usage::find(&mut conn, &account, super::TODAY).await.expect("found"), 60);
+        assert_eq!(super::store::usage::find(&mut conn, &account, &super::day(super::TODAY)).await.expect("found"), 60);
     })
     .await;
 }

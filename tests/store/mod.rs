@@ -28,11 +28,13 @@ use tern::{
         channel::{Channel, Provider},
         email::Email,
         id::{AccountId, MessageId, OrganizationId},
+        limit::Pace,
         message::{Direction, Message, Status},
         time::Timestamp,
         user::{Organization, Role, User},
     },
     server::{
+        bucket::Bucket,
         clock::new_id,
         store::{self, Db, message::StoredMessage},
     },
@@ -42,6 +44,11 @@ use tern::{
 pub const NOW: Timestamp = Timestamp(1_800_000_000_000);
 /// The day of the stories.
 pub const TODAY: &str = "2027-01-15";
+
+/// The key of a calendar day, alone.
+pub fn day(key: &str) -> Bucket {
+    Bucket { key: key.to_owned(), first: key.to_owned(), last: format!("{key}T99"), until: NOW }
+}
 
 /// Runs the story on each engine.
 pub async fn each_engine(story: impl AsyncFn(Db)) {
@@ -203,7 +210,7 @@ pub fn new_message(organization: &OrganizationId, account: &AccountId) -> Stored
 
 /// Stores a message that is due now.
 pub async fn store_message(db: &Db, stored: &StoredMessage) {
-    db.write(async |conn| store::message::insert(conn, stored, NOW).await).await.expect("stored");
+    db.write(async |conn| store::message::insert(conn, db.dialect, stored, NOW).await).await.expect("stored");
 }
 
 /// So many messages are queued through an account and due now.
@@ -211,7 +218,7 @@ pub async fn queue(db: &Db, organization: &OrganizationId, account: &AccountId, 
     let messages: Vec<_> = (0..count).map(|_| new_message(organization, account)).collect();
     let stored = db.write(async |conn| {
         for message in &messages {
-            store::message::insert(conn, message, NOW).await?;
+            store::message::insert(conn, db.dialect, message, NOW).await?;
         }
         Ok::<_, sqlx::Error>(())
     });

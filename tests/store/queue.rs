@@ -1,7 +1,7 @@
 //! The queue: whose turn it is, and that nobody has the same message twice, the limit never passed.
 
 use super::{
-    NOW, TODAY, account, ask, connect, each_engine, each_engine_twice, id, look, new_account, new_message,
+    NOW, TODAY, account, ask, connect, day, each_engine, each_engine_twice, id, look, new_account, new_message,
     organization, queue, store_message,
 };
 use futures::future::join_all;
@@ -14,6 +14,7 @@ use tern::{
     },
     server::store::{
         self, Db,
+        lane::Lane,
         message::StoredMessage,
         queue::{Settled, claim},
     },
@@ -32,7 +33,16 @@ async fn start(db: &Db, account: &AccountId, token: &str) -> (StoredMessage, Att
     let attempt: AttemptId = id();
     let got = db.write(async |conn| {
         let got = claim(conn, db.dialect, account, NOW, 1, token, LEASE_END).await?.remove(0);
-        store::queue::insert_attempt(conn, &attempt, &got, token, TODAY, NOW).await?;
+        let row = store::queue::NewAttempt {
+            id: attempt.as_str(),
+            message_id: got.message.id.as_str(),
+            account_id: account.as_str(),
+            number: got.message.attempts,
+            token,
+            quota_day: TODAY,
+            started_at: NOW.0,
+        };
+        store::queue::insert_attempts(conn, db.dialect, &[row]).await?;
         Ok::<_, sqlx::Error>(got)
     });
     (got.await.expect("claimed"), attempt)
@@ -67,7 +77,7 @@ async fn a_claim_takes_the_oldest_due_and_leaves_the_rest() {
         for minutes in [3, 1, 2, -1] {
             let message = new_message(&organization, &account.id);
             let at = NOW.plus(-minutes * MINUTE);
-            db.write(async |conn| store::message::insert(conn, &message, at).await).await.expect("stored");
+            db.write(async |conn| store::message::insert(conn, db.dialect, &message, at).await).await.expect("stored");
             due.push(message.message.id);
         }
         let taken = take(&db, &account.id, 2, "a").await;
@@ -138,18 +148,16 @@ async fn a_claim_under_way_does_not_hold_up_the_next_one_on_postgresql() {
     .await;
 }
 
-/// What the worker does in one transaction: look at the usage, reserve, claim, give back what others took.
+/// What the worker does in one transaction: lock the account, look at the usage, claim what fits, reserve it.
 async fn claim_within_limit(db: &Db, account: &AccountId, limit: u32, room: u32, token: &str) -> sqlx::Result<usize> {
     db.write(async |conn| {
-        let due = store::queue::count_due(conn, account, NOW, room.into()).await?;
-        let take = due.min(limit.saturating_sub(store::usage::find(conn, account, TODAY).await?));
-        if take == 0 || !store::usage::reserve(conn, account, TODAY, take, limit).await? {
-            return Ok(0);
-        }
-        let got = claim(conn, db.dialect, account, NOW, take, token, LEASE_END).await?;
-        let missed = take - u32::try_from(got.len()).expect("a few");
-        if missed > 0 {
-            store::usage::refund(conn, account, TODAY, missed).await?;
+        store::account::lock(conn, db.dialect, account).await?;
+        let used = store::usage::find(conn, account, &day(TODAY)).await?;
+        let room = room.min(limit.saturating_sub(used));
+        let got = if room == 0 { Vec::new() } else { claim(conn, db.dialect, account, NOW, room, token, LEASE_END).await? };
+        let count = u32::try_from(got.len()).expect("a few");
+        if count > 0 {
+            assert!(store::usage::reserve(conn, account, TODAY, count, limit).await?, "the lock let two in");
         }
         Ok(got.len())
     })
@@ -180,7 +188,7 @@ async fn many_claimers_at_once_never_pass_the_daily_limit() {
             all += claim_within_limit(&db, &account.id, 25, 4, &format!("last-{round}")).await.expect("claimed");
         }
         let mut conn = db.read().await.expect("a connection");
-        assert_eq!((all, store::usage::find(&mut conn, &account.id, TODAY).await.expect("found")), (25, 25));
+        assert_eq!((all, store::usage::find(&mut conn, &account.id, &day(TODAY)).await.expect("found")), (25, 25));
     })
     .await;
 }
@@ -334,36 +342,41 @@ async fn only_accounts_that_may_send_have_something_due() {
         assert!(changed.await.expect("written"));
         let mut conn = db.read().await.expect("a connection");
         let due: BTreeSet<_> =
-            store::queue::due_accounts(&mut conn, NOW, 10).await.expect("asked").into_iter().collect();
+            store::queue::due_accounts(&mut conn, NOW, NOW).await.expect("asked").into_iter().collect();
         assert_eq!(due, BTreeSet::from([accounts[3].id.clone(), accounts[4].id.clone()]));
         assert!(!due.contains(&idle.id));
-        assert_eq!(store::queue::due_accounts(&mut conn, NOW, 1).await.expect("asked").len(), 1);
-        assert_eq!(store::queue::due_accounts(&mut conn, NOW.plus(-1), 10).await.expect("asked"), []);
+        assert_eq!(store::queue::due_accounts(&mut conn, NOW.plus(-1), NOW).await.expect("asked"), []);
     })
     .await;
 }
 
 #[tokio::test]
-async fn what_waits_says_why_and_is_woken_by_its_own_reason_only() {
+async fn a_lane_that_is_blocked_waits_and_goes_again_for_its_own_reason_only() {
     each_engine(async |db| {
         let organization = organization(&db).await;
         let account = account(&db, &organization).await;
-        let message = queue(&db, &organization, &account.id, 1).await.remove(0);
+        queue(&db, &organization, &account.id, 1).await;
         let tomorrow = NOW.plus(5 * HOUR);
         let limit = WaitingReason::DailyLimit;
-        let waits = db.write(async |conn| store::queue::wait(conn, &account.id, limit, tomorrow, "full", NOW).await);
-        waits.await.expect("written");
-        let waiting = Waiting { reason: limit, since: NOW, until: Some(tomorrow), detail: "full".to_owned() };
-        assert_eq!(look(&db, &organization, &message).await.message.waiting, Some(waiting));
-        assert_eq!(take(&db, &account.id, 1, "early").await.len(), 0);
-        let wake = async |reason| {
-            db.write(async |conn| store::queue::wake(conn, &account.id, reason, NOW).await).await.expect("written");
+        let block = Waiting { reason: limit, since: NOW, until: Some(tomorrow), detail: "full".to_owned() };
+        let lane = Lane { last_day: Some(TODAY.to_owned()), block: Some(block), ..Lane::default() };
+        db.write(async |conn| store::lane::save(conn, &account.id, &lane).await).await.expect("saved");
+        let mut conn = db.read().await.expect("a connection");
+        assert_eq!(store::lane::find(&mut conn, &account.id).await.expect("found"), lane);
+        assert_eq!(store::lane::list(&mut conn, &organization).await.expect("listed").get(&account.id), Some(&lane));
+        let due = async |at: Timestamp| {
+            let mut conn = db.read().await.expect("a connection");
+            !store::queue::due_accounts(&mut conn, at, at).await.expect("asked").is_empty()
         };
-        wake(WaitingReason::AccountError).await;
-        assert_eq!(take(&db, &account.id, 1, "early").await.len(), 0);
-        wake(limit).await;
-        let taken = take(&db, &account.id, 1, "now").await;
-        assert_eq!((taken.len(), taken[0].message.waiting.clone()), (1, None));
+        assert_eq!((due(NOW).await, due(tomorrow).await), (false, true));
+        assert_eq!(store::queue::next_due(&mut conn).await.expect("asked"), Some(tomorrow));
+        let unblock = async |reason| {
+            db.write(async |conn| store::lane::unblock(conn, &account.id, Some(reason)).await).await.expect("written");
+        };
+        unblock(WaitingReason::Provider).await;
+        assert!(!due(NOW).await);
+        unblock(limit).await;
+        assert!(due(NOW).await);
     })
     .await;
 }
@@ -407,13 +420,7 @@ async fn another_accounts_messages_are_left_alone() {
         let message = queue(&db, &theirs, &other.id, 1).await.remove(0);
         let before = look(&db, &theirs, &message).await;
         assert_eq!(take(&db, &account.id, 9, "token").await.len(), 0);
-        let changed = db.write(async |conn| {
-            let (reason, until) = (WaitingReason::DailyLimit, NOW.plus(HOUR));
-            store::queue::wait(conn, &account.id, reason, until, "", NOW).await?;
-            store::queue::hold(conn, &account.id, reason, "", NOW).await?;
-            store::queue::wake(conn, &account.id, reason, NOW).await?;
-            store::queue::cancel_all(conn, &account.id, NOW).await
-        });
+        let changed = db.write(async |conn| store::queue::cancel_all(conn, &account.id, NOW).await);
         assert_eq!(changed.await.expect("written"), []);
         assert_eq!(look(&db, &theirs, &message).await.message, before.message);
     })
@@ -427,12 +434,12 @@ async fn the_next_thing_to_do_is_the_earlier_of_a_due_message_and_a_question() {
         let account = account(&db, &organization).await;
         let next = async || {
             let mut conn = db.read().await.expect("a connection");
-            store::queue::next_due(&mut conn, NOW).await.expect("asked")
+            store::queue::next_due(&mut conn).await.expect("asked")
         };
         assert_eq!(next().await, None);
         let message = new_message(&organization, &account.id);
         let later = NOW.plus(HOUR);
-        db.write(async |conn| store::message::insert(conn, &message, later).await).await.expect("stored");
+        db.write(async |conn| store::message::insert(conn, db.dialect, &message, later).await).await.expect("stored");
         assert_eq!(next().await, Some(later));
         let asked = queue(&db, &organization, &account.id, 1).await.remove(0);
         let at = NOW.plus(MINUTE);

@@ -17,7 +17,7 @@ async fn refund(db: &Db, account: &AccountId, day: &str, count: u32) {
 }
 
 async fn used(db: &Db, account: &AccountId, day: &str) -> u32 {
-    store::usage::find(&mut db.read().await.expect("a connection"), account, day).await.expect("found")
+    store::usage::find(&mut db.read().await.expect("a connection"), account, &super::day(day)).await.expect("found")
 }
 
 #[tokio::test]

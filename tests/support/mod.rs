@@ -177,6 +177,8 @@ impl World {
             twilio_phone_number: None,
             twilio_api_url: twilio_url.clone(),
             allow_private_hosts: ["127.0.0.0/8", "::1"].map(|range| range.parse().expect("a range")).to_vec(),
+            lease_seconds: 90,
+            reconcile_seconds: 45,
             ssl_cert_file: Some(folder.path().join("roots.pem")),
         };
         let db = Db::open(&settings.database_url()).await.expect("a database");
