@@ -4,6 +4,7 @@ mod account;
 mod api_key;
 mod email_account;
 mod keys;
+mod limit;
 mod message;
 mod session;
 mod waiting;

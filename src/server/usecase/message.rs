@@ -74,15 +74,11 @@ pub async fn store_batch(db: &Db, batch: Vec<NewRow>) -> Vec<Option<bool>> {
                 [] => HashSet::new(),
                 keys => store::message::take_keys(conn, db.dialect, keys).await?,
             };
-            let is_stored =
-                |row: &&NewRow| row.idempotency.is_none() || free.contains(&row.stored.message.id);
+            let is_stored = |row: &&NewRow| row.idempotency.is_none() || free.contains(&row.stored.message.id);
             let rows = batch.iter().filter(is_stored).map(|row| (&row.stored, row.due_at));
             store::message::insert_many(conn, db.dialect, rows).await?;
-            let events: Vec<_> = batch
-                .iter()
-                .filter(is_stored)
-                .map(|row| (row.stored.message.id.clone(), row.event.clone()))
-                .collect();
+            let events: Vec<_> =
+                batch.iter().filter(is_stored).map(|row| (row.stored.message.id.clone(), row.event.clone())).collect();
             store::message::insert_events(conn, db.dialect, &events).await?;
             Ok::<_, sqlx::Error>(batch.iter().map(|row| Some(is_stored(&row))).collect())
         })
@@ -389,15 +385,8 @@ async fn change(
                 Status::Canceled => {
                     store::queue::cancel(conn, id, now).await?;
                 }
-                Status::Queued => {
-                    if let (Some(key), Some(account)) =
-                        (store::queue::refund_last(conn, id, now).await?, &locked.message.account_id)
-                    {
-                        store::usage::refund(conn, account, &key, 1).await?;
-                        store::lane::unblock(conn, account, Some(WaitingReason::DailyLimit)).await?;
-                    }
-                    store::queue::requeue(conn, id, now, None, now).await?;
-                }
+                // A person may be wrong: what the earlier try had reserved stays used.
+                Status::Queued => store::queue::requeue(conn, id, now, None, now).await?,
                 status => {
                     let accepted_at = Some(now);
                     let settled =
