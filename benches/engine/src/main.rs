@@ -270,10 +270,12 @@ impl Bench {
         }
         self.judge("webhooks", &world)?;
         tell(&format!(
-            "ours: enqueue {:.0}/s, dispatch {:.0}/s ({:.0} µs, provider done after {:.2} s), webhooks {:.0}/s",
+            "ours: enqueue {:.0}/s, dispatch {:.0}/s ({:.0} µs CPU and {:.1} waits of a thread per message, provider done after \
+             {:.2} s), webhooks {:.0}/s",
             enqueue.done.per_second(),
             dispatch.per_second(),
             dispatch.cpu_micros(),
+            dispatch.waits(),
             dispatch.provider_took.as_secs_f64(),
             webhooks.done.per_second()
         ));

@@ -24,6 +24,8 @@ pub struct Cost {
     pub cpu: Duration,
     /// The most it ever had resident, in kB.
     pub resident_kb: u64,
+    /// How often its threads had to wait for somebody.
+    pub waits: u64,
 }
 
 impl Process {
@@ -110,7 +112,12 @@ fn cost(id: u32) -> Option<Cost> {
     let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
     let high = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let resident_kb = high.trim().trim_end_matches(" kB").parse().ok()?;
-    Some(Cost { cpu: cpu(ticks(&fields, 11..13)), resident_kb })
+    let threads = fs::read_dir(format!("/proc/{id}/task")).ok()?.flatten();
+    let waits = threads.filter_map(|thread| {
+        let text = fs::read_to_string(thread.path().join("status")).ok()?;
+        text.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")?.trim().parse::<u64>().ok())
+    });
+    Some(Cost { cpu: cpu(ticks(&fields, 11..13)), resident_kb, waits: waits.sum() })
 }
 
 /// CPU of a process, of its living children and of those it has waited for: PostgreSQL with all its backends.

@@ -310,4 +310,10 @@ impl Dispatch {
     pub fn cpu_micros(&self) -> f64 {
         self.cost.cpu.as_secs_f64() * 1e6 / self.count.max(1) as f64
     }
+
+    /// Threads that had to wait, per message.
+    #[expect(clippy::cast_precision_loss, reason = "told in one digit")]
+    pub fn waits(&self) -> f64 {
+        self.cost.waits as f64 / self.count.max(1) as f64
+    }
 }
