@@ -87,7 +87,11 @@ impl Database {
                 "message_id" => new_id.clone(),
                 "id" => format!("'{time}{mark}{letter}' || s.sibling || {digits}"),
                 "provider_message_id" => {
-                    format!("case when s.provider_message_id is null then null else 'SM000000' || {new_id} end")
+                    // In no order, as a provider's are; the digits of the copy, turned around, do for that.
+                    let turned = if self.is_sqlite() { turned(digits) } else { format!("reverse({digits})") };
+                    format!(
+                        "case when s.provider_message_id is null then null else 'SM' || {turned} || '000{mark}' || substr({new_id}, 12) end"
+                    )
                 }
                 "dedupe_key" => format!("s.dedupe_key || {new_id}"),
                 column => format!("s.{column}"),
@@ -119,6 +123,12 @@ impl Database {
             Self::Postgres(_) => self.write("vacuum analyze").map(drop),
         }
     }
+}
+
+/// SQLite cannot turn a text around; its last six digits matter.
+fn turned(digits: &str) -> String {
+    let digit = |at: u8| format!("substr({digits}, {at}, 1)");
+    (0..13).map(|at| digit(13 - at)).collect::<Vec<_>>().join(" || ")
 }
 
 pub fn psql(url: &str) -> Command {

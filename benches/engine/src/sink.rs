@@ -250,7 +250,9 @@ fn accept(body: &[u8], count: &Count, journal: &mpsc::Sender<Line>) -> String {
             _ => {}
         }
     }
-    let sid = format!("SM{:032x}", now_ms() << 64 | u128::from(count.accepted.load(Relaxed)));
+    // In no order, as a provider's are: an index of them is written everywhere. An odd factor keeps them different.
+    let number = now_ms() << 64 | u128::from(count.accepted.load(Relaxed));
+    let sid = format!("SM{:032x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
     let query = callback.split_once('?').map_or("", |(_, query)| query);
     let named = |wanted: &str| {
         let found = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == wanted);
