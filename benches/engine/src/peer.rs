@@ -5,7 +5,7 @@ use crate::{
     load,
     process::{Process, family, output},
     sink::Sink,
-    world::{free_port, listens},
+    world::{Folder, free_port, listens},
 };
 use anyhow::{Context, Result, bail};
 use serde_json::json;
@@ -85,7 +85,8 @@ impl Peers {
 
     /// Runs a program that sends `count` messages, says `done` and waits to be ended.
     fn run(&self, program: &str, env: &[(&str, String)], sink: &Sink, count: usize, limit: Duration) -> Result<Sent> {
-        let path = std::env::temp_dir().join(format!("tern-bench-{}-{program}.out", std::process::id()));
+        let folder = Folder::new(&std::env::temp_dir(), "said")?;
+        let path = folder.0.join(program);
         let before = family(self.postmaster);
         let mut node = Process::start(self.node(program, env).stdout(File::create(&path)?))?;
         let start = Instant::now();
@@ -109,7 +110,6 @@ impl Peers {
         let cost = node.look();
         let database_cpu = family(self.postmaster).saturating_sub(before);
         drop(node);
-        std::fs::remove_file(&path)?;
         let seen = sink.seen();
         if sink.accepted() != count as u64 {
             bail!("{program} sent {} of {count}", sink.accepted());
