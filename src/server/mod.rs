@@ -25,7 +25,7 @@ pub mod worker;
 use crate::domain::{
     account::Account,
     channel::Channel,
-    id::SessionId,
+    id::{MessageId, SessionId},
     time::{MINUTE, Timestamp},
     user::{Me, Organization, User},
 };
@@ -40,18 +40,23 @@ use live::Live;
 use std::{
     ops::Deref,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, AtomicI64, Ordering},
     },
 };
 use store::Db;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
-use usecase::message::{NewRow, store_batch};
+use usecase::{
+    message::{NewRow, store_batch},
+    webhook::{Heard, hear},
+};
 use vault::Vault;
 
 /// Messages that one transaction stores.
 const ENQUEUE: usize = 512;
+/// Calls of providers that one transaction stores.
+const HEAR: usize = 256;
 /// Password hashes at a time: each takes 19 MiB and a core.
 const HASHES: usize = 2;
 
@@ -77,6 +82,8 @@ pub struct Parts {
     pub live: Live,
     /// Stores the messages of callers who come at the same time together.
     pub enqueue: Batcher<NewRow, Option<bool>>,
+    /// Stores the calls of providers that come at the same time together.
+    pub hear: Batcher<Heard, Option<Option<MessageId>>>,
     /// Wakes the worker after a commit that gives it something to do.
     pub wake: Notify,
     /// Wakes the part of the worker that asks providers.
@@ -130,7 +137,19 @@ impl App {
                 Box::pin(async move { store_batch(&db, batch).await })
             })
         };
-        Self(Arc::new(Parts {
+        let parts = Arc::new_cyclic(|parts: &Weak<Parts>| Parts {
+            hear: {
+                let parts = parts.clone();
+                Batcher::new(HEAR, move |batch: Vec<Heard>| {
+                    let app = parts.upgrade().map(App);
+                    Box::pin(async move {
+                        match app {
+                            Some(app) => hear(&app, &batch).await,
+                            None => vec![None; batch.len()],
+                        }
+                    })
+                })
+            },
             enqueue,
             settings,
             db,
@@ -147,7 +166,8 @@ impl App {
             role,
             worker_beat: AtomicI64::new(0),
             is_key_wrong: AtomicBool::new(false),
-        }))
+        });
+        Self(parts)
     }
 
     /// Whether the configured keys fail to open what is stored.

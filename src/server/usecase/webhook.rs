@@ -9,10 +9,16 @@ use crate::{
     },
     server::{
         App,
-        channel::{Inbound, Incoming, Report, ToldEvent},
+        channel::{Inbound, Incoming, Report, Told, ToldEvent},
         error::Error,
         live::Topic,
-        store::{self, Conn, account::StoredAccount, message::StoredMessage, queue::Settled},
+        store::{
+            self, Conn,
+            account::StoredAccount,
+            message::StoredMessage,
+            queue::Settled,
+            tally::{Kind, Tally},
+        },
         usecase::account,
     },
 };
@@ -34,51 +40,77 @@ pub async fn receive(
     let Ok(login) = account::open(app, &stored) else { return Ok(Err(Refused)) };
     let Ok(told) = app.channels.of(stored.account.provider).read_webhook(&login, call) else { return Ok(Err(Refused)) };
     let attempt = attempt.and_then(|id| id.parse::<AttemptId>().ok());
-    let now = app.clock.now();
-    let touched = app
-        .db
-        .write(async |conn| {
-            let message = match (&attempt, &told.event) {
-                (Some(attempt), _) => store::queue::find_attempt(conn, attempt, &id).await?,
-                (None, ToldEvent::Status { provider_message_id, .. }) => {
-                    store::message::find_by_provider_id(conn, &id, provider_message_id).await?
-                }
-                (None, ToldEvent::Inbound(_)) => None,
-            };
-            let call_id = app.new_id::<AttemptId>();
-            let key = match &attempt {
-                Some(attempt) => format!("{attempt}:{}", told.dedupe_key),
-                None => told.dedupe_key.clone(),
-            };
-            if !store::webhook::insert(conn, call_id.as_str(), &id, message.as_ref(), &key, &told.raw, now).await? {
-                return Ok(None); // a repeat
-            }
-            match (&told.event, message) {
-                (ToldEvent::Status { provider_message_id, report: Some(report) }, Some(message)) => {
-                    if let Some(attempt) = &attempt
-                        && !matches!(report.status, Status::Delivered | Status::Read)
-                        && store::queue::is_superseded(conn, attempt).await?
-                    {
-                        // Only an arrival says anything about a message that is being sent once more.
-                        let mut event = store::message::event(app.new_id(), now, report.status, Source::Webhook);
-                        event.provider_status = Some(report.provider_status.clone());
-                        event.error.clone_from(&report.failure);
-                        event.detail = Some("About an earlier try.".to_owned());
-                        store::message::insert_event(conn, app.db.dialect, &message, &event).await?;
-                        return Ok(Some(message));
-                    }
-                    apply(app, conn, &message, report, Some(provider_message_id), Source::Webhook).await?;
-                    Ok(Some(message))
-                }
-                (ToldEvent::Inbound(inbound), _) => take_in(app, conn, &stored, inbound).await,
-                _ => Ok::<_, sqlx::Error>(None),
-            }
-        })
-        .await?;
-    if let Some(message) = touched {
-        app.live.publish(&stored.organization_id, Topic::Messages, Some(message.as_str()));
+    let organization = stored.organization_id.clone();
+    match app.hear.call(Heard { stored, attempt, told }).await.flatten() {
+        Some(Some(message)) => app.live.publish(&organization, Topic::Messages, Some(message.as_str())),
+        Some(None) => {}
+        // Not stored, so not confirmed: the provider calls again.
+        None => return Err(Error::Internal("a provider's call could not be stored".to_owned())),
     }
     Ok(Ok(()))
+}
+
+/// A genuine call that is to be stored together with others.
+pub struct Heard {
+    stored: StoredAccount,
+    attempt: Option<AttemptId>,
+    told: Told,
+}
+
+/// Stores and joins calls that came at the same time in one transaction: for each the message that changed, or nothing
+/// when the database failed.
+pub async fn hear(app: &App, batch: &[Heard]) -> Vec<Option<Option<MessageId>>> {
+    let stored = app.db.write(async |conn| {
+        let mut touched = Vec::with_capacity(batch.len());
+        for heard in batch {
+            touched.push(Some(hear_one(app, conn, heard).await?));
+        }
+        Ok::<_, sqlx::Error>(touched)
+    });
+    stored.await.unwrap_or_else(|error| {
+        tracing::error!(error.cause = %error, count = batch.len(), "calls of providers could not be stored");
+        vec![None; batch.len()]
+    })
+}
+
+async fn hear_one(app: &App, conn: &mut Conn, heard: &Heard) -> sqlx::Result<Option<MessageId>> {
+    let Heard { stored, attempt, told } = heard;
+    let (id, now) = (&stored.account.id, app.clock.now());
+    let message = match (attempt, &told.event) {
+        (Some(attempt), _) => store::queue::find_attempt(conn, attempt, id).await?,
+        (None, ToldEvent::Status { provider_message_id, .. }) => {
+            store::message::find_by_provider_id(conn, id, provider_message_id).await?
+        }
+        (None, ToldEvent::Inbound(_)) => None,
+    };
+    let call_id = app.new_id::<AttemptId>();
+    let key = match attempt {
+        Some(attempt) => format!("{attempt}:{}", told.dedupe_key),
+        None => told.dedupe_key.clone(),
+    };
+    if !store::webhook::insert(conn, call_id.as_str(), id, message.as_ref(), &key, &told.raw, now).await? {
+        return Ok(None); // a repeat
+    }
+    match (&told.event, message) {
+        (ToldEvent::Status { provider_message_id, report: Some(report) }, Some(message)) => {
+            if let Some(attempt) = attempt
+                && !matches!(report.status, Status::Delivered | Status::Read)
+                && store::queue::is_superseded(conn, attempt).await?
+            {
+                // Only an arrival says anything about a message that is being sent once more.
+                let mut event = store::message::event(app.new_id(), now, report.status, Source::Webhook);
+                event.provider_status = Some(report.provider_status.clone());
+                event.error.clone_from(&report.failure);
+                event.detail = Some("About an earlier try.".to_owned());
+                store::message::insert_event(conn, app.db.dialect, &message, &event).await?;
+                return Ok(Some(message));
+            }
+            apply(app, conn, &message, report, Some(provider_message_id), Source::Webhook).await?;
+            Ok(Some(message))
+        }
+        (ToldEvent::Inbound(inbound), _) => take_in(app, conn, stored, inbound).await,
+        _ => Ok(None),
+    }
 }
 
 /// Joins a report with a message's status: any order and any repetition of reports ends in the same status. Every
@@ -100,6 +132,18 @@ pub async fn apply(
             Status::Failed | Status::Undelivered => report.failure.as_ref(),
             _ => None,
         };
+        let kind = match status {
+            Status::Delivered | Status::Read if !matches!(before, Status::Delivered | Status::Read) => {
+                Some(Kind::Delivered)
+            }
+            Status::Failed | Status::Undelivered => Some(Kind::Failed),
+            _ => None,
+        };
+        let mut tally = Tally::default();
+        if let Some(kind) = kind {
+            tally.count(&locked.organization_id, locked.message.channel, kind);
+        }
+        tally.save(conn, app.db.dialect, now).await?;
         let accepted_at = Some(locked.accepted_at.unwrap_or(now));
         let poll_at = (!status.is_final()).then(|| now.plus(MINUTE));
         // A message in flight stays leased: its own result closes the attempt, and is joined in turn.
@@ -162,6 +206,9 @@ pub async fn take_in(
     store::message::insert(conn, app.db.dialect, &new, now).await?;
     let mut event = store::message::event(app.new_id(), now, Status::Delivered, Source::Webhook);
     event.detail = Some("Received.".to_owned());
+    let mut tally = Tally::default();
+    tally.count(&new.organization_id, account.channel, Kind::Received);
+    tally.save(conn, app.db.dialect, now).await?;
     store::message::insert_event(conn, app.db.dialect, &id, &event).await?;
     Ok(Some(id))
 }
