@@ -73,9 +73,9 @@ pub struct Sent {
 /// What became of a file's rows.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Stored by this run.
+    /// Stored now.
     pub queued: usize,
-    /// Stored by an earlier one.
+    /// Stored before: by an earlier run, or by a try whose answer was lost.
     pub earlier: usize,
     /// Line and reason, in the file's order.
     pub failed: Vec<(u64, String)>,
@@ -89,7 +89,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} queued, {} failed", self.queued, self.failed.len())?;
         if self.earlier > 0 {
-            write!(f, ", {} queued by an earlier run (--run NAME sends them once more)", self.earlier)?;
+            write!(f, ", {} queued before (--run NAME sends them once more)", self.earlier)?;
         }
         if self.unsent > 0 {
             write!(f, ", {} not sent", self.unsent)?;
@@ -152,7 +152,7 @@ fn bar(rows: usize) -> ProgressBar {
     let is_watched = std::io::stderr().is_terminal();
     let target = if is_watched { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let bar = ProgressBar::with_draw_target(Some(rows as u64), target);
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {per_sec} {eta}");
+    let style = ProgressStyle::with_template("{bar:40} {pos} of {len}, {eta} left");
     if let Ok(style) = style { bar.with_style(style) } else { bar }
 }
 

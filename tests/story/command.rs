@@ -115,7 +115,7 @@ async fn a_file_is_sent_again_and_again_and_nothing_doubles() {
     let second = caller.file(&format!("to,body\n{RECIPIENT},bad\n{rows}{}", good(450)));
     let report = send::sheet(&args, &second).await.expect("a report");
     assert_eq!((report.queued, report.earlier, report.failed.len()), (2, 450, 0));
-    assert!(report.to_string().starts_with("2 queued, 0 failed, 450 queued by an earlier run"), "{report}");
+    assert!(report.to_string().starts_with("2 queued, 0 failed, 450 queued before"), "{report}");
     let again = SendArgs { run: Some("reminder".to_owned()), ..args };
     let report = send::sheet(&again, &caller.file(&format!("to,body\n{}", good(7)))).await.expect("a report");
     assert_eq!((report.queued, report.earlier), (1, 0));

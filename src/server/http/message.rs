@@ -59,9 +59,9 @@ fn read_form(input: &mut Input) -> SendForm {
 
 /// One message of a batch, which has its idempotency key as a field.
 fn read_one(value: Value) -> Result<(SendForm, Option<Idempotency>), Error> {
+    let is_keyed = value.get(KEY).is_some_and(|key| !key.is_null());
     let mut input = Input::of(value)?;
     let form = read_form(&mut input);
-    let is_keyed = input.has(KEY);
     let key = input.text(KEY);
     input.check()?;
     let idempotency = if is_keyed { Some(Idempotency::named(KEY, &key, &input.raw)?) } else { None };

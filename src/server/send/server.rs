@@ -120,10 +120,10 @@ impl Server {
             Some(reason) => reason,
             None => format!("{} answered {status}, which is nothing that Tern says", self.url),
         };
-        let is_passing = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
+        let is_passing = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT);
         match status {
             StatusCode::PAYLOAD_TOO_LARGE => TooLarge(reason).into(),
-            _ if is_passing => anyhow!(reason),
+            _ if is_passing || status.is_server_error() => anyhow!(reason),
             _ => Refusal(reason).into(),
         }
     }
