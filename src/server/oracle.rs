@@ -167,16 +167,24 @@ pub fn judge(facts: &Facts, journal: &[Entry], answered: Option<&[String]>) -> V
             (false, _) => told.is_failed = true,
         }
     }
+    let by_name: HashMap<&str, &Entry> = journal.iter().map(|entry| (entry.sid.as_str(), entry)).collect();
     for message in facts.messages.iter().filter(|message| !message.is_sandbox) {
         let taken = taken.get(message.id.as_str()).map_or(&[][..], Vec::as_slice);
         let told = told.get(message.id.as_str()).copied().unwrap_or_default();
-        look_at(message, taken, told, &mut verdict);
+        look_at(message, taken, told, &by_name, &mut verdict);
     }
     count_days(facts, &known, &taken, &mut verdict);
     verdict
 }
 
-fn look_at(message: &Outbound, taken: &[&Entry], told: Told, verdict: &mut Verdict) {
+/// Whether the provider gave it that name, or gave it to one just like it: of equal messages to one recipient no list
+/// tells which is which.
+fn is_its_name(sid: &str, taken: &[&Entry], by_name: &HashMap<&str, &Entry>) -> bool {
+    let like = |entry: &Entry| (entry.account.clone(), entry.to.clone(), entry.from.clone(), entry.body.clone());
+    by_name.get(sid).is_some_and(|named| taken.iter().any(|entry| like(entry) == like(named)))
+}
+
+fn look_at(message: &Outbound, taken: &[&Entry], told: Told, by_name: &HashMap<&str, &Entry>, verdict: &mut Verdict) {
     let id = &message.id;
     let times = u32::try_from(taken.len()).unwrap_or(u32::MAX);
     if times > 1 + told.again {
@@ -208,7 +216,7 @@ fn look_at(message: &Outbound, taken: &[&Entry], told: Told, verdict: &mut Verdi
             let sid = message.provider_message_id.as_deref();
             if taken.is_empty() && !told.is_sent {
                 verdict.lost.push(format!("{id} is {}, and the provider never took it", message.status.as_str()));
-            } else if sid.is_some_and(|sid| taken.iter().all(|entry| entry.sid != sid)) {
+            } else if sid.is_some_and(|sid| !is_its_name(sid, taken, by_name)) {
                 wrong("by a name that the provider did not give it");
             }
         }
@@ -249,11 +257,16 @@ fn count_days(
             verdict.above_limit.push(format!("{account} had {count} accepted on {day}, its limit is {limit}"));
         }
     }
+    // A limit of the last 24 hours is counted by the hour; its hours add up to days, too.
+    let day = |key: &str| key[..key.len().min(10)].to_owned();
     let mut held = Days::new();
     for hold in &facts.holds {
-        *held.entry((hold.account.as_str(), hold.day.clone())).or_default() += 1;
+        *held.entry((hold.account.as_str(), day(&hold.day))).or_default() += 1;
     }
-    let used: Days = facts.usage.iter().map(|used| ((used.account.as_str(), used.day.clone()), used.used)).collect();
+    let mut used = Days::new();
+    for row in &facts.usage {
+        *used.entry((row.account.as_str(), day(&row.day))).or_default() += row.used;
+    }
     let days: BTreeSet<_> = held.keys().chain(used.keys()).chain(accepted.keys()).collect();
     for key in days {
         let count = |days: &Days| days.get(key).copied().unwrap_or_default();

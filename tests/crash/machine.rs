@@ -269,11 +269,12 @@ impl Machine {
         rows.into_iter().collect()
     }
 
-    /// Waits until nothing is due or on its way: what is queued waits for tomorrow's limit.
+    /// Waits until nothing is due, on its way or being looked into: what is queued waits for tomorrow's limit.
     pub async fn settles(&self) {
         let db = self.db().await;
         let text = "select count(*) from message where status = 'sending' \
-                    or (status = 'queued' and (waiting_reason is null or waiting_reason <> 'daily_limit'))";
+                    or (status = 'unknown' and poll_at is not null) or (status = 'queued' and not exists \
+                    (select 1 from lane l where l.account_id = message.account_id and l.blocked_reason = 'daily_limit'))";
         let is_settled = async || {
             let mut conn = db.read().await.expect("a connection");
             sqlx::query_scalar::<_, i64>(text).fetch_one(&mut *conn).await.expect("a count") == 0

@@ -197,7 +197,9 @@ async fn a_timeline_is_told_in_the_order_it_happened() {
             told.push(event);
         }
         for event in told.iter().rev() {
-            db.write(async |conn| store::message::insert_event(conn, db.dialect, &message, event).await).await.expect("stored");
+            db.write(async |conn| store::message::insert_event(conn, db.dialect, &message, event).await)
+                .await
+                .expect("stored");
         }
         let mut conn = db.read().await.expect("a connection");
         assert_eq!(store::message::list_events(&mut conn, &message, &organization).await.expect("listed"), told);
@@ -212,8 +214,7 @@ async fn an_idempotency_key_is_used_once_per_organization() {
         let account = account(&db, &ours).await;
         let message = look(&db, &ours, &queue(&db, &ours, &account.id, 1).await[0]).await.message;
         let remember = async |organization: &OrganizationId, hash: &str| {
-            let take = db
-                .write(async |conn| take_key(&db, conn, organization, hash, &message.id).await);
+            let take = db.write(async |conn| take_key(&db, conn, organization, hash, &message.id).await);
             take.await.expect("asked")
         };
         assert!(remember(&ours, "first").await);

@@ -154,7 +154,8 @@ async fn claim_within_limit(db: &Db, account: &AccountId, limit: u32, room: u32,
         store::account::lock(conn, db.dialect, account).await?;
         let used = store::usage::find(conn, account, &day(TODAY)).await?;
         let room = room.min(limit.saturating_sub(used));
-        let got = if room == 0 { Vec::new() } else { claim(conn, db.dialect, account, NOW, room, token, LEASE_END).await? };
+        let got =
+            if room == 0 { Vec::new() } else { claim(conn, db.dialect, account, NOW, room, token, LEASE_END).await? };
         let count = u32::try_from(got.len()).expect("a few");
         if count > 0 {
             assert!(store::usage::reserve(conn, account, TODAY, count, limit).await?, "the lock let two in");

@@ -41,6 +41,8 @@ async fn a_mailbox_is_tested_connected_and_shown_without_its_password() {
         "reply_to": "answers@tern.example", "dkim_domain": null, "dkim_selector": null, "daily_send_limit": 100,
         "emails_sent_today": 0, "is_active": true, "connection_status": "connected", "last_error": null,
         "created_at": "2026-11-22T09:30:00Z",
+        "rate_per_second": null, "min_gap_seconds": null, "limit_window": "day", "time_zone": "UTC", "warmup": null,
+        "on_unknown": "hold", "waiting": null,
     });
     assert_eq!(account, shape);
     assert_eq!(load(&owner, account["id"].as_str().expect("an id")).await, shape);

@@ -6,6 +6,7 @@ mod batch;
 mod command;
 mod email_account;
 mod keys;
+mod limit;
 mod message;
 mod session;
 mod waiting;

@@ -4,6 +4,8 @@
 //! target folder that all checkouts share, so that a second clone does not compile them anew.
 
 #[cfg(feature = "tools")]
+mod bench;
+#[cfg(feature = "tools")]
 mod build;
 #[cfg(feature = "tools")]
 mod command;
@@ -44,6 +46,7 @@ cargo xtask test [--only STEP,…]        every check and test; the steps: fmt, 
 cargo xtask build [--release]           target/tern/, or with --release the folder to ship: target/tern-release/
 cargo xtask crash [--kills N]           the crash tests with N kills per database (default 1000); for the night
 cargo xtask mutants [--only NAME,…]     plants the bugs of tests/data/mutant/, and sees a test fail for each
+cargo xtask bench engine [ARGS]         speed of sending beside its peers, as a table; `--help` for ARGS
 cargo xtask setup                       install what the other commands need, and nothing else
 
 TERN_TARGET_DIR   where cargo builds (default: CARGO_TARGET_DIR, else ~/.cache/tern/target), shared by all checkouts
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
             Err(_) => Err(anyhow::anyhow!("--kills must be a number")),
         },
         Some("mutants") => crash::plant(only),
+        Some("bench") if own.get(1).is_some_and(|name| name == "engine") => bench::engine(&args[2..]),
         Some("setup") => tools::setup(),
         _ => {
             eprintln!("{USAGE}");

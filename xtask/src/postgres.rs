@@ -1,4 +1,4 @@
-//! A PostgreSQL server for one test run: a cluster of its own in a temporary folder, gone when the run ends.
+//! A PostgreSQL server for one run of tests or benchmarks: a cluster of its own in a temporary folder, gone when the run ends.
 
 use crate::{
     command::exec,
@@ -15,8 +15,17 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Makes and starts a cluster.
+    /// Makes and starts a cluster for tests, without fsync: a test database need not outlive a power cut.
     pub fn start() -> Result<Self> {
+        Self::with("-c fsync=off")
+    }
+
+    /// Makes and starts a cluster with the usual promises, to be measured.
+    pub fn start_durable() -> Result<Self> {
+        Self::with("-c fsync=on -c synchronous_commit=on")
+    }
+
+    fn with(settings: &str) -> Result<Self> {
         let bin = postgres_bin().context("PostgreSQL is missing")?;
         let folder = std::env::temp_dir().join(format!("tern-postgres-{}", std::process::id()));
         fs::create_dir_all(&folder)?;
@@ -34,9 +43,8 @@ impl Postgres {
                 .arg(&data)
                 .stdout(std::process::Stdio::null()),
         )?;
-        // No fsync: a test database need not outlive a power cut.
         let options = format!(
-            "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={} -c fsync=off -c max_connections=200",
+            "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={} {settings} -c max_connections=200",
             server.folder.display()
         );
         let mut start = server.program("pg_ctl");

@@ -51,6 +51,7 @@ fn clippy() -> Result<()> {
     // The browser's code on this machine's own target: the same code, and no second standard library is needed.
     let browser = ["clippy", "--package", "tern", "--lib", "--no-default-features", "--features", "hydrate"];
     exec("clippy of the browser's side", cargo().args(browser).args(deny))?;
+    exec("clippy of the benchmarks", cargo().args(["clippy", "--package", "tern-bench"]).args(deny))?;
     exec("clippy of xtask", cargo().args(["clippy", "--package", "xtask", "--features", "tools"]).args(deny))
 }
 

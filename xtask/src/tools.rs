@@ -147,15 +147,20 @@ pub fn test_machine() -> Result<()> {
     bail!("the tests need {}: as root, `apt-get install {}`", missing.join(" and "), missing.join(" "))
 }
 
-/// The npm tools of the project, as locked; installed again when the lock changed.
+/// The npm tools of the tests.
 pub fn npm() -> Result<PathBuf> {
-    let folder = root().join("end2end");
+    npm_in("end2end")
+}
+
+/// What a folder's lock names, installed; again when the lock changed.
+pub fn npm_in(name: &str) -> Result<PathBuf> {
+    let folder = root().join(name);
     let (lock, stamp) = (fs::read(folder.join("package-lock.json"))?, folder.join("node_modules/.installed"));
     if fs::read(&stamp).ok().as_ref() != Some(&lock) {
         if !may_install() {
-            bail!("the npm tools are missing: run `npm ci` in end2end/");
+            bail!("npm packages are missing: run `npm ci` in {name}/");
         }
-        eprintln!("xtask: npm ci in end2end/");
+        eprintln!("xtask: npm ci in {name}/");
         exec("npm ci", Command::new("npm").args(["ci", "--no-audit", "--no-fund", "--silent"]).current_dir(&folder))?;
         fs::write(&stamp, &lock)?;
     }

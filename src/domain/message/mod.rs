@@ -85,15 +85,8 @@ impl WaitingReason {
 
     /// Reads the name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [
-            Self::DailyLimit,
-            Self::AccountInactive,
-            Self::AccountError,
-            Self::Provider,
-            Self::Scheduled,
-            Self::Turn,
-        ]
-        .into_iter()
+        [Self::DailyLimit, Self::AccountInactive, Self::AccountError, Self::Provider, Self::Scheduled, Self::Turn]
+            .into_iter()
             .find(|reason| reason.as_str() == name)
     }
 }

@@ -105,7 +105,13 @@ pub async fn update(who: Who, Path(id): Path<String>, mut input: Input) -> Resul
         if input.errors.of("daily_send_limit").is_some() { None } else { input.errors.check("daily_send_limit", limit) }
     });
     input.check()?;
-    let patch = AccountPatch { display_name, daily_limit: daily_limit.map(DailyLimit::get), is_active, used_elsewhere_today, pace };
+    let patch = AccountPatch {
+        display_name,
+        daily_limit: daily_limit.map(DailyLimit::get),
+        is_active,
+        used_elsewhere_today,
+        pace,
+    };
     Ok(Json(shown(&account::update(&who, &found.id, patch).await?)))
 }
 

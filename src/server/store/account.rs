@@ -71,8 +71,10 @@ pub const STATEMENTS: &[&str] = &[
 /// Statements that differ.
 pub const DUAL: &[Sql] = &[LOCK];
 
-/// See the column `on_unknown`.
-const RESEND: &str = "resend";
+/// The word of the column `on_unknown`.
+fn on_unknown(resends: bool) -> &'static str {
+    if resends { "resend" } else { "hold" }
+}
 
 #[derive(sqlx::FromRow)]
 struct AccountRow {
@@ -137,7 +139,7 @@ impl AccountRow {
             rate_per_second: self.rate_per_second.map(|n| row::count("rate_per_second", n)).transpose()?,
             min_gap_seconds: self.min_gap_seconds.map(|n| row::count("min_gap_seconds", n)).transpose()?,
             warmup,
-            resends_unknown: self.on_unknown == RESEND,
+            resends_unknown: self.on_unknown == on_unknown(true),
         };
         let account = Account {
             id: row::id("id", self.id)?,
@@ -272,7 +274,7 @@ pub async fn update(
         .bind(account.pace.warmup.map(|warmup| i64::from(warmup.start)))
         .bind(account.pace.warmup.map(|warmup| i64::from(warmup.step)))
         .bind(account.pace.warmup.map(|warmup| warmup.since.0))
-        .bind(if account.pace.resends_unknown { RESEND } else { "hold" })
+        .bind(on_unknown(account.pace.resends_unknown))
         .execute(conn)
         .await
         .map(drop)

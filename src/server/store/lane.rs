@@ -19,7 +19,8 @@ macro_rules! select {
 }
 
 const FIND: &str = select!("where l.account_id = $1");
-const LIST: &str = select!("join account a on a.id = l.account_id where a.organization_id = $1 and a.deleted_at is null");
+const LIST: &str =
+    select!("join account a on a.id = l.account_id where a.organization_id = $1 and a.deleted_at is null");
 const SAVE: &str = "insert into lane (account_id, next_at, last_day, failures, blocked_reason, blocked_since, blocked_until, blocked_detail) \
      values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (account_id) do update set next_at = excluded.next_at, \
      last_day = excluded.last_day, failures = excluded.failures, blocked_reason = excluded.blocked_reason, \

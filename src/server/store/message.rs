@@ -87,8 +87,7 @@ const HAS_DEMO: &str =
     "select id from account where organization_id = $1 and demo_at is not null and deleted_at is null limit 1";
 
 /// For the prepare test.
-pub const STATEMENTS: &[&str] =
-    &[FIND, LIST, EVENTS, FIND_BY_PROVIDER_ID, FIND_KEY, REMOVE_DEMO, HAS_DEMO];
+pub const STATEMENTS: &[&str] = &[FIND, LIST, EVENTS, FIND_BY_PROVIDER_ID, FIND_KEY, REMOVE_DEMO, HAS_DEMO];
 
 /// Statements that differ.
 pub const DUAL: &[Sql] = &[INSERT, TAKE_KEYS, INSERT_EVENTS];
@@ -278,9 +277,7 @@ struct NewRow<'a> {
 impl<'a> NewRow<'a> {
     fn new(stored: &'a StoredMessage, due_at: Timestamp) -> Self {
         let message = &stored.message;
-        // Why a whole queue waits stands with its lane, not in each message.
-        let waiting = message.waiting.as_ref().filter(|waiting| waiting.reason == WaitingReason::Scheduled);
-        let error = message.error.as_ref();
+        let (waiting, error) = (message.waiting.as_ref(), message.error.as_ref());
         Self {
             id: message.id.as_str(),
             organization_id: stored.organization_id.as_str(),
@@ -326,12 +323,7 @@ pub async fn insert_many<'a>(
 }
 
 /// Stores a message. `due_at` is when it may leave.
-pub async fn insert(
-    conn: &mut Conn,
-    dialect: Dialect,
-    stored: &StoredMessage,
-    due_at: Timestamp,
-) -> sqlx::Result<()> {
+pub async fn insert(conn: &mut Conn, dialect: Dialect, stored: &StoredMessage, due_at: Timestamp) -> sqlx::Result<()> {
     insert_many(conn, dialect, [(stored, due_at)]).await
 }
 

@@ -41,10 +41,5 @@ pub async fn find(
     channel: Channel,
     address: &str,
 ) -> sqlx::Result<Option<String>> {
-    sqlx::query_scalar(FIND)
-        .bind(organization.as_str())
-        .bind(channel.as_str())
-        .bind(address)
-        .fetch_optional(conn)
-        .await
+    sqlx::query_scalar(FIND).bind(organization.as_str()).bind(channel.as_str()).bind(address).fetch_optional(conn).await
 }

@@ -15,7 +15,8 @@ macro_rules! add {
     };
 }
 const ADD: Sql = Sql { sqlite: add!(sqlite), postgres: add!(postgres) };
-const LIST: &str = "select day, channel, kind, count from tally where organization_id = $1 and day >= $2 order by day, channel, kind";
+const LIST: &str =
+    "select day, channel, kind, count from tally where organization_id = $1 and day >= $2 order by day, channel, kind";
 
 /// For the prepare test.
 pub const STATEMENTS: &[&str] = &[LIST];

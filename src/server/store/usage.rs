@@ -41,12 +41,8 @@ pub async fn refund(conn: &mut Conn, account: &AccountId, key: &str, count: u32)
 
 /// What counts against the limit of the account now.
 pub async fn find(conn: &mut Conn, account: &AccountId, bucket: &Bucket) -> sqlx::Result<u32> {
-    let used: i64 = sqlx::query_scalar(FIND)
-        .bind(account.as_str())
-        .bind(&bucket.first)
-        .bind(&bucket.last)
-        .fetch_one(conn)
-        .await?;
+    let used: i64 =
+        sqlx::query_scalar(FIND).bind(account.as_str()).bind(&bucket.first).bind(&bucket.last).fetch_one(conn).await?;
     row::count("used", used)
 }
 

@@ -9,7 +9,7 @@ use crate::{
         email_account::EmailForm,
         field_error::FieldErrors,
         id::AccountId,
-    limit::Pace,
+        limit::Pace,
         message::{Source, Status, WaitingReason},
         phone::PhoneNumber,
         secret::Secret,
@@ -296,7 +296,7 @@ pub async fn replace_credentials(who: &Who, id: &AccountId, entered: Vec<(String
                 store::account::set_secret(conn, id, &who.organization.id, Some(sealed)).await?;
             }
             store::account::set_health(conn, id, ConnectionStatus::Connected, None, None).await?;
-                store::lane::unblock(conn, id, Some(WaitingReason::Provider)).await
+            store::lane::unblock(conn, id, Some(WaitingReason::Provider)).await
         })
         .await?;
     changed(who, id);

@@ -8,7 +8,7 @@ use crate::{
         email_account::{EmailForm, NewEmailAccount, SmtpAuth, SmtpSettings},
         field_error::FieldErrors,
         id::AccountId,
-    limit::Pace,
+        limit::Pace,
         message::WaitingReason,
         secret::Secret,
     },

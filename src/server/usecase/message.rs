@@ -423,15 +423,8 @@ async fn change(
                 Status::Canceled => {
                     store::queue::cancel(conn, id, now).await?;
                 }
-                Status::Queued => {
-                    if let (Some(key), Some(account)) =
-                        (store::queue::refund_last(conn, id, now).await?, &locked.message.account_id)
-                    {
-                        store::usage::refund(conn, account, &key, 1).await?;
-                        store::lane::unblock(conn, account, Some(WaitingReason::DailyLimit)).await?;
-                    }
-                    store::queue::requeue(conn, id, now, None, now).await?;
-                }
+                // A person may be wrong: what the earlier try had reserved stays used.
+                Status::Queued => store::queue::requeue(conn, id, now, None, now).await?,
                 status => {
                     let accepted_at = Some(now);
                     let settled =

@@ -72,13 +72,7 @@ pub async fn claim(app: &App, lanes: &[(AccountId, u32)]) -> Result<Vec<Claim>, 
     Ok(claims)
 }
 
-async fn lane(
-    app: &App,
-    conn: &mut Conn,
-    id: &AccountId,
-    room: u32,
-    now: Timestamp,
-) -> sqlx::Result<Option<Claim>> {
+async fn lane(app: &App, conn: &mut Conn, id: &AccountId, room: u32, now: Timestamp) -> sqlx::Result<Option<Claim>> {
     let Some(stored) = store::account::lock(conn, app.db.dialect, id).await? else { return Ok(None) };
     let mut lane = store::lane::find(conn, id).await?;
     if !stored.account.is_active || stored.is_stopped || lane.blocked(now).is_some() {
@@ -146,7 +140,11 @@ fn in_pace(stored: &StoredAccount, lane: &Lane, now: Timestamp) -> u32 {
         return u32::MAX;
     }
     let ahead = now.0 + HORIZON - lane.next_at.0.max(now.0);
-    if ahead < 0 { 0 } else { u32::try_from(ahead / pace.interval(1, 0.0).max(1)).unwrap_or(u32::MAX).saturating_add(1) }
+    if ahead < 0 {
+        0
+    } else {
+        u32::try_from(ahead / pace.interval(1, 0.0).max(1)).unwrap_or(u32::MAX).saturating_add(1)
+    }
 }
 
 /// Gives each message its turn and its try.

@@ -240,7 +240,8 @@ impl Worker {
         // A panic in an adapter is one message's trouble: it may have left.
         let (to, call) = (app.clone(), (through.clone(), claimed.clone()));
         let called = tokio::spawn(async move { send::send(&to, &call.0, &call.1).await }).await;
-        let outcome = called.unwrap_or_else(|_| Err(SendError::Unknown("Tern failed while it sent the message.".to_owned())));
+        let outcome =
+            called.unwrap_or_else(|_| Err(SendError::Unknown("Tern failed while it sent the message.".to_owned())));
         let settling = Arc::new(Settling { through, claimed, outcome });
         // The result is all that tells a sent message from an unsent one: it is written however long the database takes.
         while self.0.results.call(settling.clone()).await != Some(true) {

@@ -282,8 +282,7 @@ impl Settle<'_> {
         // A longer pause that stands already stays.
         let stands = lane.block.as_ref().and_then(|block| block.until).is_some_and(|stands| stands >= until);
         if !stands {
-            lane.block =
-                Some(Waiting { reason: WaitingReason::Provider, since: self.now, until: Some(until), detail });
+            lane.block = Some(Waiting { reason: WaitingReason::Provider, since: self.now, until: Some(until), detail });
         }
         store::lane::save(conn, account, &lane).await
     }
@@ -310,7 +309,8 @@ impl Settle<'_> {
             let id: MessageId = self.app.new_id();
             let reason = "The recipient opted out at the provider.";
             let id = id.as_str();
-            store::suppression::insert(conn, id, organization, channel, &message.to, reason, "provider", self.now).await?;
+            store::suppression::insert(conn, id, organization, channel, &message.to, reason, "provider", self.now)
+                .await?;
         }
         tally.count(&locked.organization_id, message.channel, Kind::Failed);
         let mut event = store::message::event(self.app.new_id(), self.now, Status::Failed, Source::Worker);

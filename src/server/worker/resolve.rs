@@ -79,7 +79,9 @@ async fn look(
     if !sender.can_find() {
         let is_time = now.0 - ended.0 >= MINUTE;
         return if account.account.pace.resends_unknown && is_time {
-            Evidence::SendAgain("Nobody can be asked whether it left; sent once more under the same Message-ID, as set.")
+            Evidence::SendAgain(
+                "Nobody can be asked whether it left; sent once more under the same Message-ID, as set.",
+            )
         } else {
             Evidence::NoneYet(None)
         };
@@ -149,7 +151,8 @@ async fn there(
     let is_late = last.and_then(|last| last.finished_at).is_some_and(|end| now.0 - end.0 >= app.settings.reconcile());
     if is_late {
         // All that fit are others of ours: this one is not there.
-        send_again(app, conn, id, account, "The provider does not have it: it was not sent. Queued again.", now).await?;
+        send_again(app, conn, id, account, "The provider does not have it: it was not sent. Queued again.", now)
+            .await?;
         return Ok(true);
     }
     store::queue::set_poll(conn, id, soon).await?;

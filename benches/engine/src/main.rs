@@ -1,0 +1,574 @@
+//! Measures the engine beside its peers, in one run, with equal durability. `cargo xtask bench engine` builds this, starts
+//! a private PostgreSQL and runs it; the table on standard output is Markdown.
+//!
+//! A round is: ours, peer, peer, ours. A dispatch is measured from the first request at the provider until the last result
+//! is stored, on both sides. The oracle judges each of our dispatches; a verdict that is not good fails the run.
+
+mod database;
+mod load;
+mod peer;
+mod process;
+mod report;
+mod sink;
+mod world;
+
+use anyhow::{Context, Result, bail};
+use peer::{Peers, Sent};
+use sink::{Accepted, Sink};
+use std::{
+    fs::File,
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+use world::{Dispatch, Folder, Kind, World};
+
+const USAGE: &str = "\
+--tern FILE            the release binary to measure
+--postgres URL         a server with fsync on, without a database's name
+--peers FOLDER         benches/peers, installed
+--only PART,…          core, postgres, latency, mail, syncs, history (default: all of them); million only when named
+--messages N           messages of a dispatch of ours (20000)
+--peer-messages N      of a peer's, which is slower (5000)
+--callers N            callers at a time for enqueue and webhooks (64)
+--rounds N             rounds of ours, peer, peer, ours (1)
+--history N            the longest history (1000000)";
+
+/// A run that takes longer than this does not end by itself.
+const LIMIT: Duration = Duration::from_secs(300);
+/// Accounts of a dispatch.
+const ACCOUNTS: usize = 8;
+/// With how many under way a provider of 100 ms is measured.
+const UNDER_WAY: usize = 256;
+/// Free space that a run leaves to others.
+const SPARE_KB: u64 = 10_000_000;
+
+struct Options {
+    tern: PathBuf,
+    postgres: String,
+    peers: PathBuf,
+    only: Option<Vec<String>>,
+    messages: usize,
+    peer_messages: usize,
+    callers: usize,
+    rounds: usize,
+    history: u64,
+}
+
+impl Options {
+    fn parse(args: &[String]) -> Result<Self> {
+        const KNOWN: [&str; 9] = [
+            "--tern",
+            "--postgres",
+            "--peers",
+            "--only",
+            "--messages",
+            "--peer-messages",
+            "--callers",
+            "--rounds",
+            "--history",
+        ];
+        if let Some(unknown) = args.iter().step_by(2).find(|arg| !KNOWN.contains(&arg.as_str())) {
+            bail!("{unknown} is not known\n{USAGE}");
+        }
+        let value = |name: &str| args.iter().skip_while(|arg| *arg != name).nth(1).cloned();
+        let number = |name: &str, usual: usize| -> Result<usize> {
+            value(name).map_or(Ok(usual), |text| text.parse().with_context(|| format!("{name} must be a number")))
+        };
+        Ok(Self {
+            tern: value("--tern").context(USAGE)?.into(),
+            postgres: value("--postgres").context(USAGE)?,
+            peers: value("--peers").context(USAGE)?.into(),
+            only: value("--only").map(|text| text.split(',').map(str::to_owned).collect()),
+            messages: number("--messages", 20_000)?,
+            peer_messages: number("--peer-messages", 5_000)?,
+            callers: number("--callers", 64)?,
+            rounds: number("--rounds", 1)?,
+            history: number("--history", 1_000_000)? as u64,
+        })
+    }
+
+    fn has(&self, part: &str) -> bool {
+        self.only.as_ref().map_or(part != "million", |only| only.iter().any(|named| named == part))
+    }
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if args.iter().any(|arg| arg == "--help") {
+        tell(USAGE);
+        return ExitCode::SUCCESS;
+    }
+    match Options::parse(&args).and_then(|options| Bench::new(options)?.run()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// For whoever waits.
+fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr(), "bench: {line}");
+}
+
+struct Bench {
+    options: Options,
+    sink: Sink,
+    peers: Peers,
+    /// Of the table.
+    rows: Vec<[String; 4]>,
+    verdicts: Vec<String>,
+    is_good: bool,
+}
+
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    let half = numbers.len() / 2;
+    match numbers.len() {
+        0 => f64::NAN,
+        count if count % 2 == 1 => numbers[half],
+        _ => f64::midpoint(numbers[half - 1], numbers[half]),
+    }
+}
+
+fn of<T>(items: &[T], number: impl Fn(&T) -> f64) -> f64 {
+    median(items.iter().map(number).collect())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "told in three digits")]
+fn megabytes(kb: u64) -> f64 {
+    kb as f64 / 1024.0
+}
+
+/// Durable writes per second of this disk, right now.
+fn syncs_per_second() -> Result<f64> {
+    let folder = Folder::new(&std::env::temp_dir(), "disk")?;
+    let mut file = File::create(folder.0.join("file"))?;
+    let start = Instant::now();
+    for _ in 0..200 {
+        file.write_all(&[7; 4096])?;
+        file.sync_data()?;
+    }
+    Ok(load::per_second(200, start.elapsed()))
+}
+
+/// An enqueue or a storm of webhooks.
+struct Took {
+    done: load::Done,
+    cpu: Duration,
+    database_cpu: Duration,
+}
+
+impl Took {
+    #[expect(clippy::cast_precision_loss, reason = "a cost is told in three digits")]
+    fn micros(&self) -> f64 {
+        (self.cpu + self.database_cpu).as_secs_f64() * 1e6 / self.done.latencies.len().max(1) as f64
+    }
+}
+
+/// What one turn at the main workloads gave.
+struct Turn<D> {
+    enqueue: Took,
+    dispatch: D,
+    webhooks: Took,
+}
+
+impl Bench {
+    fn new(options: Options) -> Result<Self> {
+        let sink = Sink::start()?;
+        let peers = Peers::new(options.peers.clone(), &options.postgres)?;
+        Ok(Self { options, sink, peers, rows: Vec::new(), verdicts: Vec::new(), is_good: true })
+    }
+
+    fn run(mut self) -> Result<()> {
+        let disk = syncs_per_second()?;
+        tell(&format!("{disk:.0} fdatasync/s before"));
+        type Part = (&'static str, fn(&mut Bench) -> Result<()>);
+        let parts: [Part; 7] = [
+            ("core", Bench::core),
+            ("postgres", Bench::on_postgres),
+            ("latency", Bench::latency),
+            ("mail", Bench::mail),
+            ("syncs", Bench::syncs),
+            ("history", Bench::history),
+            ("million", Bench::million),
+        ];
+        for (name, part) in parts {
+            if self.options.has(name) {
+                tell(&format!("── {name}"));
+                // What was measured before is still told.
+                if let Err(error) = part(&mut self) {
+                    self.is_good = false;
+                    tell(&format!("part {name} failed: {error:#}"));
+                    self.verdicts.push(format!("part {name} FAILED"));
+                }
+            }
+        }
+        let mut out = std::io::stdout();
+        writeln!(out, "| what | Tern | peer | ratio |\n| --- | --- | --- | --- |")?;
+        for row in &self.rows {
+            writeln!(out, "| {} |", row.join(" | "))?;
+        }
+        writeln!(
+            out,
+            "\nThe oracle: {}.",
+            if self.verdicts.is_empty() { "not asked".to_owned() } else { self.verdicts.join("; ") }
+        )?;
+        writeln!(out, "`fdatasync` of this disk: {disk:.0}/s before, {:.0}/s after.", syncs_per_second()?)?;
+        if self.is_good { Ok(()) } else { bail!("not good: see above") }
+    }
+
+    fn row(&mut self, what: &str, ours: String, peer: String, ratio: Option<f64>) {
+        let ratio = ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.1} ×"));
+        tell(&format!("{what}: {ours} | {peer} | {ratio}"));
+        self.rows.push([what.to_owned(), ours, peer, ratio]);
+    }
+
+    fn judge(&mut self, what: &str, world: &World) -> Result<()> {
+        let (is_good, words) = world.verdict()?;
+        self.is_good &= is_good;
+        self.verdicts.push(format!("{what} {}", if is_good { "good, five zeros" } else { "NOT GOOD" }));
+        if !is_good {
+            tell(&format!("{what}: {words}"));
+        }
+        Ok(())
+    }
+
+    /// Enqueue, dispatch and webhooks of ours.
+    fn ours(&mut self, postgres: Option<&str>) -> Result<Turn<Dispatch>> {
+        let count = self.options.messages;
+        let world = World::new(&self.options.tern, &self.sink, postgres, ACCOUNTS, Kind::Sms)?;
+        let database_cpu = |bench: &Self| if postgres.is_some() { bench.peers.database_cpu() } else { Duration::ZERO };
+
+        let (before, mut web) = (database_cpu(self), world.start("web")?);
+        let idle = web.look().cpu;
+        let done = world.enqueue(count, self.options.callers)?;
+        let cpu = web.look().cpu - idle;
+        let enqueue = Took { done, cpu, database_cpu: database_cpu(self).saturating_sub(before) };
+        web.stop()?;
+        world.database.tidy()?;
+
+        self.sink.reset(world.journal(), Duration::ZERO, true)?;
+        let before = database_cpu(self);
+        let mut dispatch = world.dispatch(count as u64, world.start("worker")?, LIMIT)?;
+        dispatch.cost.cpu += database_cpu(self).saturating_sub(before);
+        self.judge("dispatch", &world)?;
+
+        let mut web = world.start("web")?;
+        let requests: Vec<_> = self.sink.kept().iter().map(|sent| report::delivered(world.address, sent)).collect();
+        let (before, idle) = (database_cpu(self), web.look().cpu);
+        let done = load::run(world.address, requests, self.options.callers, 200, false)?;
+        let cpu = web.look().cpu - idle;
+        let webhooks = Took { done, cpu, database_cpu: database_cpu(self).saturating_sub(before) };
+        web.stop()?;
+        let delivered = world.database.count("select count(*) from message where status = 'delivered'")?;
+        if delivered != count as u64 {
+            bail!("{delivered} of {count} messages are delivered after their reports");
+        }
+        self.judge("webhooks", &world)?;
+        tell(&format!(
+            "ours: enqueue {:.0}/s, dispatch {:.0}/s ({:.0} µs CPU and {:.1} waits of a thread per message, provider done after \
+             {:.2} s), webhooks {:.0}/s",
+            enqueue.done.per_second(),
+            dispatch.per_second(),
+            dispatch.cpu_micros(),
+            dispatch.waits(),
+            dispatch.provider_took.as_secs_f64(),
+            webhooks.done.per_second()
+        ));
+        Ok(Turn { enqueue, dispatch, webhooks })
+    }
+
+    /// The same of the peers.
+    fn theirs(&mut self) -> Result<Turn<Sent>> {
+        let count = self.options.peer_messages;
+        self.peers.reset()?;
+        let (mut node, address) = self.peers.serve()?;
+        let (before, idle) = (self.peers.database_cpu(), node.look().cpu);
+        let done = load::run(address, Peers::enqueues(address, count), self.options.callers, 202, false)?;
+        let enqueue =
+            Took { done, cpu: node.look().cpu - idle, database_cpu: self.peers.database_cpu().saturating_sub(before) };
+        node.stop()?;
+
+        let folder = Folder::new(&std::env::temp_dir(), "peer")?;
+        self.sink.reset(folder.0.join("journal"), Duration::ZERO, true)?;
+        let dispatch = self.peers.dispatch(&self.sink, count, 64, LIMIT)?;
+
+        let (mut node, address) = self.peers.serve()?;
+        let request = |sent: &Accepted| {
+            let id = sent.status_callback.rsplit('=').next().unwrap_or_default();
+            let status_callback = format!("http://{address}/status?message={id}");
+            report::delivered(address, &Accepted { status_callback, ..sent.clone() })
+        };
+        let requests: Vec<_> = self.sink.kept().iter().map(request).collect();
+        let (before, idle) = (self.peers.database_cpu(), node.look().cpu);
+        let done = load::run(address, requests, self.options.callers, 200, false)?;
+        let webhooks =
+            Took { done, cpu: node.look().cpu - idle, database_cpu: self.peers.database_cpu().saturating_sub(before) };
+        node.stop()?;
+        tell(&format!(
+            "peer: enqueue {:.0}/s, dispatch {:.0}/s, webhooks {:.0}/s",
+            enqueue.done.per_second(),
+            dispatch.per_second(),
+            webhooks.done.per_second()
+        ));
+        Ok(Turn { enqueue, dispatch, webhooks })
+    }
+
+    fn took(&mut self, what: &str, ours: &[&Took], theirs: &[&Took]) {
+        let words = |turns: &[&Took]| {
+            format!(
+                "{:.0}/s, p50 {:.1} / p99 {:.1} ms, {:.0} µs CPU",
+                of(turns, |turn| turn.done.per_second()),
+                of(turns, |turn| turn.done.percentile(50)),
+                of(turns, |turn| turn.done.percentile(99)),
+                of(turns, |turn| turn.micros())
+            )
+        };
+        let ratio = of(ours, |turn| turn.done.per_second()) / of(theirs, |turn| turn.done.per_second());
+        self.row(what, words(ours), words(theirs), Some(ratio));
+    }
+
+    fn compare(&mut self, name: &str, postgres: Option<&str>) -> Result<()> {
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for _ in 0..self.options.rounds {
+            ours.push(self.ours(postgres)?);
+            theirs.push(self.theirs()?);
+            theirs.push(self.theirs()?);
+            ours.push(self.ours(postgres)?);
+        }
+        let words =
+            |rate: f64, micros: String, resident: f64| format!("{rate:.0}/s, {micros} µs CPU, {resident:.0} MB");
+        let (our_rate, their_rate) =
+            (of(&ours, |turn| turn.dispatch.per_second()), of(&theirs, |turn| turn.dispatch.per_second()));
+        let callers = self.options.callers;
+        self.row(
+            &format!("{name}: dispatch, 0 ms"),
+            words(
+                our_rate,
+                format!("{:.0}", of(&ours, |turn| turn.dispatch.cpu_micros())),
+                of(&ours, |turn| megabytes(turn.dispatch.cost.resident_kb)),
+            ),
+            words(
+                their_rate,
+                format!(
+                    "{:.0} + {:.0} (Node + database)",
+                    of(&theirs, |turn| turn.dispatch.micros(turn.dispatch.node_cpu)),
+                    of(&theirs, |turn| turn.dispatch.micros(turn.dispatch.database_cpu))
+                ),
+                of(&theirs, |turn| megabytes(turn.dispatch.resident_kb)),
+            ),
+            Some(our_rate / their_rate),
+        );
+        let (a, b): (Vec<_>, Vec<_>) =
+            (ours.iter().map(|turn| &turn.enqueue).collect(), theirs.iter().map(|turn| &turn.enqueue).collect());
+        self.took(&format!("{name}: enqueue, {callers} callers"), &a, &b);
+        let (a, b): (Vec<_>, Vec<_>) =
+            (ours.iter().map(|turn| &turn.webhooks).collect(), theirs.iter().map(|turn| &turn.webhooks).collect());
+        self.took(&format!("{name}: webhooks, {callers} callers"), &a, &b);
+        Ok(())
+    }
+
+    fn core(&mut self) -> Result<()> {
+        self.compare("SQLite", None)
+    }
+
+    fn on_postgres(&mut self) -> Result<()> {
+        let base = self.options.postgres.clone();
+        self.compare("PostgreSQL", Some(&base))
+    }
+
+    /// A provider that takes 100 ms, with 256 messages under way.
+    #[expect(clippy::cast_precision_loss, reason = "an ideal is told in four digits")]
+    fn latency(&mut self) -> Result<()> {
+        let latency = Duration::from_millis(100);
+        let ideal = UNDER_WAY as f64 / latency.as_secs_f64();
+        let count = self.options.messages.min(12_800);
+        // More accounts than messages of one account that the engine lets be under way would ask for.
+        let world = World::new(&self.options.tern, &self.sink, None, 16, Kind::Sms)?;
+        let web = world.start("web")?;
+        world.enqueue(count, self.options.callers)?;
+        web.stop()?;
+        self.sink.reset(world.journal(), latency, false)?;
+        let ours = world.dispatch(count as u64, world.start("worker")?, LIMIT)?;
+        self.judge("dispatch at 100 ms", &world)?;
+
+        let peer_count = self.options.peer_messages;
+        self.peers.reset()?;
+        self.peers.fill(peer_count)?;
+        let folder = Folder::new(&std::env::temp_dir(), "peer")?;
+        self.sink.reset(folder.0.join("journal"), latency, false)?;
+        // Its transactions last as long as the call, so it needs a connection for each; the server has 200.
+        let theirs = self.peers.dispatch(&self.sink, peer_count, 180, LIMIT)?;
+        let words = |rate: f64, most: u64, micros: f64| {
+            let reached = rate / (most as f64 / latency.as_secs_f64()) * 100.0;
+            format!("{rate:.0}/s with {most} under way ({reached:.0} % of ideal), {micros:.0} µs CPU")
+        };
+        self.row(
+            &format!("dispatch, 100 ms (ideal with {UNDER_WAY}: {ideal:.0}/s)"),
+            words(ours.per_second(), ours.most_under_way, ours.cpu_micros()),
+            words(theirs.per_second(), theirs.most_under_way, theirs.micros(theirs.node_cpu + theirs.database_cpu)),
+            Some(ours.per_second() / theirs.per_second()),
+        );
+        Ok(())
+    }
+
+    /// Mail over eight connections.
+    fn mail(&mut self) -> Result<()> {
+        let (count, peer_count) = (self.options.messages.min(10_000), self.options.peer_messages);
+        let (mut ours, mut bare, mut durable) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..self.options.rounds {
+            for turn in ["ours", "peer", "ours"] {
+                if turn == "ours" {
+                    let world =
+                        World::new(&self.options.tern, &self.sink, None, 1, Kind::Email(self.sink.smtp.port()))?;
+                    let web = world.start("web")?;
+                    world.enqueue(count, self.options.callers)?;
+                    web.stop()?;
+                    self.sink.reset(world.journal(), Duration::ZERO, false)?;
+                    ours.push(world.dispatch(count as u64, world.start("worker")?, LIMIT)?);
+                    let sent = world.database.count("select count(*) from message where accepted_at is not null")?;
+                    if sent != count as u64 {
+                        bail!("{sent} of {count} mails are known to be sent");
+                    }
+                } else {
+                    let folder = Folder::new(&std::env::temp_dir(), "peer")?;
+                    self.sink.reset(folder.0.join("journal"), Duration::ZERO, false)?;
+                    bare.push(self.peers.mail(&self.sink, peer_count, false, LIMIT)?);
+                    self.peers.reset()?;
+                    self.peers.fill(peer_count)?;
+                    self.sink.reset(folder.0.join("journal"), Duration::ZERO, false)?;
+                    durable.push(self.peers.mail(&self.sink, peer_count, true, LIMIT)?);
+                }
+            }
+        }
+        let rate = of(&ours, Dispatch::per_second);
+        let our_words = format!(
+            "{rate:.0}/s, {:.0} µs CPU, {:.0} connections opened",
+            of(&ours, Dispatch::cpu_micros),
+            of(&ours, |turn| turn.connections as f64)
+        );
+        for (what, turns) in [
+            ("mail, 8 connections; peer: nodemailer's pool, no database", &bare),
+            ("the same; peer: with its database", &durable),
+        ] {
+            let their_rate = of(turns, Sent::per_second);
+            let words = format!(
+                "{their_rate:.0}/s, {:.0} µs CPU",
+                of(turns, |turn| turn.micros(turn.node_cpu + turn.database_cpu))
+            );
+            self.row(what, our_words.clone(), words, Some(rate / their_rate));
+        }
+        Ok(())
+    }
+
+    /// Syncs of a message that is dispatched, counted and not timed.
+    fn syncs(&mut self) -> Result<()> {
+        let count = self.options.messages.min(5_000);
+        let world = World::new(&self.options.tern, &self.sink, None, ACCOUNTS, Kind::Sms)?;
+        let web = world.start("web")?;
+        world.enqueue(count, self.options.callers)?;
+        web.stop()?;
+        self.sink.reset(world.journal(), Duration::ZERO, false)?;
+        let counted = match world.start_counted() {
+            Ok(counted) => counted,
+            Err(error) => {
+                tell(&format!("strace is not there, syncs are not counted: {error:#}"));
+                return Ok(());
+            }
+        };
+        world.dispatch(count as u64, counted, LIMIT)?;
+        let syncs = world.syncs()?;
+        self.judge("dispatch under strace", &world)?;
+        #[expect(clippy::cast_precision_loss, reason = "told in two digits")]
+        let each = syncs as f64 / count as f64;
+        self.row("syncs of a dispatched message", format!("{each:.3}"), "1 commit".to_owned(), None);
+        Ok(())
+    }
+
+    /// Claim and complete with ever more history behind them.
+    fn history(&mut self) -> Result<()> {
+        let batch = self.options.messages.min(4_000);
+        let world = World::new(&self.options.tern, &self.sink, None, ACCOUNTS, Kind::Sms)?;
+        let send = |bench: &Self, count: usize| -> Result<Dispatch> {
+            let web = world.start("web")?;
+            world.enqueue(count, bench.options.callers)?;
+            web.stop()?;
+            bench.sink.reset(world.journal(), Duration::ZERO, true)?;
+            world.dispatch(count as u64, world.start("worker")?, LIMIT)
+        };
+        send(self, 1)?;
+        // History is over: delivered, and nobody asks for news of it.
+        let web = world.start("web")?;
+        let requests = self.sink.kept().iter().map(|sent| report::delivered(world.address, sent)).collect();
+        load::run(world.address, requests, 1, 200, false)?;
+        web.stop()?;
+        let original = world.database.read("select id from message")?;
+        let (mut rows, mut words, mut first) = (1, Vec::new(), None);
+        for (mark, size) in ['A', 'B', 'C', 'D'].into_iter().zip([10_000, 100_000, 1_000_000, 10_000_000]) {
+            if size > self.options.history {
+                break;
+            }
+            room(size * 2)?;
+            world.database.copy(&original, mark, size - rows)?;
+            rows = size;
+            let turns = [send(self, batch)?, send(self, batch)?, send(self, batch)?];
+            rows += 3 * batch as u64;
+            let (micros, rate) = (of(&turns, Dispatch::cpu_micros), of(&turns, Dispatch::per_second));
+            tell(&format!("{size} messages of history: {micros:.0} µs CPU, {rate:.0}/s"));
+            words.push(format!("{size}: {micros:.0} µs CPU, {rate:.0}/s"));
+            let base = *first.get_or_insert(micros);
+            if size == self.options.history {
+                self.row(
+                    "dispatch behind a history of messages",
+                    words.join("; "),
+                    "–".to_owned(),
+                    Some(micros / base),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Memory while a million messages leave.
+    fn million(&mut self) -> Result<()> {
+        let count = 1_000_000;
+        room(3 * count)?;
+        let world = World::new(&self.options.tern, &self.sink, None, 16, Kind::Sms)?;
+        let web = world.start("web")?;
+        world.enqueue(world.accounts.len(), 1)?;
+        web.stop()?;
+        let share = count / world.accounts.len() as u64;
+        let originals = world.database.read("select id from message order by id")?;
+        for (id, mark) in originals.lines().zip("ABCDEFGHJKMNPQRSTVWXYZ".chars()) {
+            world.database.copy(id, mark, share - 1)?;
+        }
+        tell("a million messages are queued");
+        self.sink.reset(world.journal(), Duration::ZERO, false)?;
+        let sent =
+            world.dispatch(share * world.accounts.len() as u64, world.start("worker")?, Duration::from_mins(60))?;
+        self.judge("a million", &world)?;
+        let words = format!(
+            "{:.1} MB at most, {:.0}/s, {:.0} µs CPU",
+            megabytes(sent.cost.resident_kb),
+            sent.per_second(),
+            sent.cpu_micros()
+        );
+        self.row("a million messages", words, "–".to_owned(), None);
+        Ok(())
+    }
+}
+
+/// Fails when `messages` more would leave others too little space; a message with its rows takes about 2 KB.
+fn room(messages: u64) -> Result<()> {
+    let mut df = std::process::Command::new("df");
+    let text = process::output(df.args(["--output=avail", "-k"]).arg(std::env::temp_dir()))?;
+    let free: u64 = text.lines().last().unwrap_or_default().trim().parse()?;
+    if free < SPARE_KB + 2 * messages {
+        bail!("{} MB are free in {}: too little", free / 1024, Path::new(&std::env::temp_dir()).display());
+    }
+    Ok(())
+}
