@@ -5,7 +5,9 @@ use super::{
     clock::SystemClock,
     config::{Cli, Command, KeysCommand, Role, Settings, UserCommand},
     error::Error,
-    http, oracle, simulate,
+    http, oracle,
+    send::{self, SendArgs},
+    simulate,
     store::Db,
     usecase::{keys, session},
     vault::Vault,
@@ -59,6 +61,7 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve { role, settings } => serve(settings, role).await,
+        Command::Send(args) => send(&args).await,
         Command::Simulate(args) => {
             let stop = CancellationToken::new();
             tokio::spawn(stop_on_signal(stop.clone()));
@@ -87,6 +90,24 @@ async fn run(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Healthcheck(settings) => healthcheck(&settings).await,
+    }
+}
+
+async fn send(args: &SendArgs) -> anyhow::Result<()> {
+    let Some(path) = &args.csv else {
+        let sent = send::one(args).await?;
+        say(&format!("{} {}", sent.id, sent.status))?;
+        return sent.failure.map_or(Ok(()), |failure| bail!("the message did not go out: {failure}"));
+    };
+    let report = send::sheet(args, path).await?;
+    for (line, reason) in &report.failed {
+        writeln!(std::io::stderr(), "line {line}: {reason}")?;
+    }
+    say(&report.to_string())?;
+    match (report.stopped_by, report.failed.len()) {
+        (Some(error), _) => Err(error.context("stopped; run the same command again to go on, nothing doubles")),
+        (None, 0) => Ok(()),
+        (None, failed) => bail!("{failed} failed; correct them and run the same command again, nothing doubles"),
     }
 }
 

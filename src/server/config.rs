@@ -26,6 +26,8 @@ pub enum Command {
         #[command(flatten)]
         settings: Settings,
     },
+    /// Send one message, or the rows of a CSV file, by a running server
+    Send(Box<crate::server::send::SendArgs>),
     /// Stateful stand-ins for Twilio and a mail server, for development and tests
     Simulate(crate::server::simulate::SimulateArgs),
     /// Compare a database with the journal of `tern simulate`: lost, doubled, above the limit, wrong state, usage drift

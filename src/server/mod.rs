@@ -15,6 +15,7 @@ pub mod http;
 pub mod live;
 pub mod oracle;
 pub mod phone;
+pub mod send;
 pub mod simulate;
 pub mod store;
 pub mod tls;

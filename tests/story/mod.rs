@@ -2,6 +2,8 @@
 
 mod account;
 mod api_key;
+mod batch;
+mod command;
 mod email_account;
 mod keys;
 mod limit;

@@ -208,6 +208,14 @@ impl World {
         self.restart().await
     }
 
+    /// Also listens on loopback, for programs that speak over a network; where.
+    pub async fn listen(&self) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        tokio::spawn(axum::serve(listener, self.router.clone()).into_future());
+        url
+    }
+
     /// Somebody with these credentials.
     pub fn client(&self, credentials: Credentials) -> Client {
         let (router, answers, promised) = (self.router.clone(), self.answers.clone(), self.judge.promised.clone());

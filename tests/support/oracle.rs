@@ -16,11 +16,19 @@ use tern::server::{
 pub struct Promised(Arc<Mutex<Vec<String>>>);
 
 impl Promised {
-    /// Remembers the message of an answer that promises one.
+    /// Remembers the messages of an answer that promises some.
     pub fn note(&self, method: &str, path: &str, answer: &Answer) {
-        let is_new = method == "POST" && path.split('?').next() == Some("/api/messages");
-        if is_new && matches!(answer.status.as_u16(), 200 | 202) {
-            self.0.lock().expect("no panic").push(answer.id());
+        if method != "POST" || !matches!(answer.status.as_u16(), 200 | 202) {
+            return;
+        }
+        let mut promised = self.0.lock().expect("no panic");
+        match path.split('?').next() {
+            Some("/api/messages") => promised.push(answer.id()),
+            Some("/api/messages/batch") => {
+                let rows = answer.json()["data"].as_array().cloned().unwrap_or_default();
+                promised.extend(rows.iter().filter_map(|row| row["message"]["id"].as_str()).map(str::to_owned));
+            }
+            _ => {}
         }
     }
 }

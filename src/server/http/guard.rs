@@ -13,7 +13,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// On every answer that does not set its own.
 const HEADERS: [(&str, &str); 6] = [
@@ -71,15 +71,22 @@ pub async fn observe(State(app): State<App>, request: Request, next: Next) -> Re
     response
 }
 
-fn render(error: &ApiError, response: Response, id: &str) -> Response {
-    let mut body = json!({ "error": error.message, "code": error.code, "request_id": id });
+/// An error as a JSON object.
+pub fn error_body(error: &ApiError) -> Value {
+    let mut body = json!({ "error": error.message, "code": error.code });
     if !error.fields.is_empty() {
         let fields = error.fields.0.iter().map(|e| (e.field.clone(), e.message.clone().into())).collect();
-        body["fields"] = serde_json::Value::Object(fields);
+        body["fields"] = Value::Object(fields);
     }
     if let Some(reference) = &error.reference {
         body["reference"] = reference.clone().into();
     }
+    body
+}
+
+fn render(error: &ApiError, response: Response, id: &str) -> Response {
+    let mut body = error_body(error);
+    body["request_id"] = id.into();
     let status = response.status();
     let mut rendered = (status, Json(body)).into_response();
     if let Some(seconds) = error.retry_after {

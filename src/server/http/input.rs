@@ -51,6 +51,27 @@ impl FromRequest<HttpState> for Input {
 }
 
 impl Input {
+    /// An object inside a body.
+    pub fn of(value: Value) -> Result<Self, Error> {
+        let raw = value.to_string();
+        match value {
+            Value::Object(fields) => Ok(Self { fields, errors: FieldErrors::default(), raw }),
+            _ => Err(ApiError::new(Kind::Invalid, "invalid", "It must be a JSON object").into()),
+        }
+    }
+
+    /// A list; empty when it is not there or null.
+    pub fn list(&mut self, name: &str) -> Vec<Value> {
+        match self.fields.remove(name) {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Array(list)) => list,
+            Some(_) => {
+                self.errors.add(name, "must be a list");
+                Vec::new()
+            }
+        }
+    }
+
     /// A text; "" when it is not there or null.
     pub fn text(&mut self, name: &str) -> String {
         match self.fields.remove(name) {

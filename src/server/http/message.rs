@@ -1,6 +1,6 @@
 //! Messages.
 
-use super::input::Input;
+use super::{guard::error_body, input::Input};
 use crate::{
     domain::{
         field_error::FieldErrors,
@@ -11,7 +11,7 @@ use crate::{
     server::{
         Who,
         error::Error,
-        usecase::message::{self, Idempotency},
+        usecase::message::{self, Idempotency, Queued},
     },
 };
 use axum::{
@@ -19,7 +19,13 @@ use axum::{
     extract::{Path, Query},
     http::{HeaderMap, StatusCode},
 };
+use serde_json::{Value, json};
 use std::{collections::HashMap, time::Duration};
+
+/// Messages in one request.
+const BATCH: usize = 1_000;
+/// The field of a batch's message that is the header of a single one.
+const KEY: &str = "idempotency_key";
 
 type Params = Query<HashMap<String, String>>;
 
@@ -35,16 +41,11 @@ fn parse_wait(params: &HashMap<String, String>) -> Result<Option<Duration>, Erro
     Ok(Some(Duration::from_secs(seconds)))
 }
 
-pub async fn send(
-    who: Who,
-    Query(params): Params,
-    headers: HeaderMap,
-    mut input: Input,
-) -> Result<(StatusCode, Json<Message>), Error> {
-    let wait = parse_wait(&params)?;
+/// The fields of a new message.
+fn read_form(input: &mut Input) -> SendForm {
     let channel = input.text("channel");
     let (email_account, messaging_account) = (input.text("email_account_id"), input.text("messaging_account_id"));
-    let form = SendForm {
+    SendForm {
         account_id: if channel == "email" { email_account } else { messaging_account },
         channel,
         to: input.text("to"),
@@ -53,7 +54,47 @@ pub async fn send(
         body: input.text("body"),
         send_at: input.text("send_at"),
         on_limit: input.text("on_limit"),
-    };
+    }
+}
+
+/// One message of a batch, which has its idempotency key as a field.
+fn read_one(value: Value) -> Result<(SendForm, Option<Idempotency>), Error> {
+    let is_keyed = value.get(KEY).is_some_and(|key| !key.is_null());
+    let mut input = Input::of(value)?;
+    let form = read_form(&mut input);
+    let key = input.text(KEY);
+    input.check()?;
+    let idempotency = if is_keyed { Some(Idempotency::named(KEY, &key, &input.raw)?) } else { None };
+    Ok((form, idempotency))
+}
+
+/// Many messages, each answered for itself, in their order.
+pub async fn send_batch(who: Who, mut input: Input) -> Result<Json<Value>, Error> {
+    let list = input.list("messages");
+    if input.errors.is_empty() && !(1..=BATCH).contains(&list.len()) {
+        input.errors.add("messages", format!("must be a list of 1 to {BATCH} messages"));
+    }
+    input.check()?;
+    let sent = message::send_many(&who, list.into_iter().map(read_one).collect()).await;
+    let answers: Vec<Value> = sent
+        .into_iter()
+        .map(|sent| match sent {
+            Ok(Queued { message, is_new: true }) => json!({ "message": message }),
+            Ok(Queued { message, is_new: false }) => json!({ "message": message, "replayed": true }),
+            Err(error) => json!({ "error": error_body(&error.into()) }),
+        })
+        .collect();
+    Ok(Json(json!({ "data": answers })))
+}
+
+pub async fn send(
+    who: Who,
+    Query(params): Params,
+    headers: HeaderMap,
+    mut input: Input,
+) -> Result<(StatusCode, Json<Message>), Error> {
+    let wait = parse_wait(&params)?;
+    let form = read_form(&mut input);
     input.check()?;
     let idempotency = match headers.get("idempotency-key") {
         Some(key) => Some(Idempotency::new(key.to_str().unwrap_or_default(), &input.raw)?),

@@ -109,6 +109,7 @@ fn rest() -> Router<HttpState> {
         .route("/api/email-accounts/{id}/test", post(email_account::test))
         .route("/api/email-accounts/{id}/credentials", axum::routing::put(email_account::replace_credentials))
         .route("/api/messages", get(message::list).post(message::send))
+        .route("/api/messages/batch", post(message::send_batch))
         .route("/api/messages/{id}", get(message::load))
         .route("/api/messages/{id}/events", get(message::events))
         .route("/api/messages/{id}/cancel", post(message::cancel))
@@ -149,6 +150,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("PUT", "/api/email-accounts/{id}/credentials"),
     ("GET", "/api/messages"),
     ("POST", "/api/messages"),
+    ("POST", "/api/messages/batch"),
     ("GET", "/api/messages/{id}"),
     ("GET", "/api/messages/{id}/events"),
     ("POST", "/api/messages/{id}/cancel"),

@@ -35,6 +35,9 @@ use std::collections::{HashMap, HashSet};
 /// Longest idempotency key.
 const KEY_MAX: usize = 255;
 
+/// Messages of one request that are stored at the same time: other requests get connections in between.
+const TOGETHER: usize = 128;
+
 /// A message that has not left so long after it was stored waits for its turn.
 const TURN: i64 = 3 * SECOND;
 
@@ -48,9 +51,14 @@ pub struct Idempotency {
 impl Idempotency {
     /// Checks the header; `body` is the raw request.
     pub fn new(key: &str, body: &str) -> Result<Self, Error> {
+        Self::named("Idempotency-Key", key, body)
+    }
+
+    /// Checks the key of the field `name`.
+    pub fn named(name: &str, key: &str, body: &str) -> Result<Self, Error> {
         let good = (1..=KEY_MAX).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
         if !good {
-            return Err(FieldErrors::one("Idempotency-Key", "must be 1 to 255 visible ASCII characters").into());
+            return Err(FieldErrors::one(name, "must be 1 to 255 visible ASCII characters").into());
         }
         Ok(Self { key: key.to_owned(), body_hash: hash_token(body) })
     }
@@ -101,23 +109,52 @@ impl NewRow {
     }
 }
 
+/// A message that is stored.
+pub struct Queued {
+    /// The message.
+    pub message: Message,
+    /// False when an earlier request with the same idempotency key stored it.
+    pub is_new: bool,
+}
+
+impl Queued {
+    fn new(message: Message) -> Self {
+        Self { message, is_new: true }
+    }
+
+    fn earlier(message: Message) -> Self {
+        Self { message, is_new: false }
+    }
+}
+
 /// Stores a message, durably, and lets the worker know. The answer is the stored message.
 pub async fn send(who: &Who, form: SendForm, idempotency: Option<Idempotency>) -> Result<Message, Error> {
-    let message = queue(who, form, idempotency).await?;
+    let message = queue(who, form, idempotency).await?.message;
     who.app.live.publish(&who.organization.id, Topic::Messages, Some(message.id.as_str()));
     who.app.wake.notify_one();
     Ok(message)
 }
 
-/// Stores many messages, each for itself: what is wrong with one does not hold up the others.
-pub async fn send_many(who: &Who, forms: Vec<SendForm>) -> Vec<Result<Message, Error>> {
-    let sent = join_all(forms.into_iter().map(|form| queue(who, form, None))).await;
+/// Stores many messages, each for itself and answered in their order: what is wrong with one does not hold up the others.
+pub async fn send_many(
+    who: &Who,
+    forms: Vec<Result<(SendForm, Option<Idempotency>), Error>>,
+) -> Vec<Result<Queued, Error>> {
+    let mut sent = Vec::with_capacity(forms.len());
+    let mut forms = forms.into_iter().peekable();
+    while forms.peek().is_some() {
+        let together = forms.by_ref().take(TOGETHER).map(async |form| {
+            let (form, idempotency) = form?;
+            queue(who, form, idempotency).await
+        });
+        sent.extend(join_all(together).await);
+    }
     who.app.live.publish(&who.organization.id, Topic::Messages, None);
     who.app.wake.notify_one();
     sent
 }
 
-async fn queue(who: &Who, form: SendForm, idempotency: Option<Idempotency>) -> Result<Message, Error> {
+async fn queue(who: &Who, form: SendForm, idempotency: Option<Idempotency>) -> Result<Queued, Error> {
     refuse_what_is_not_there(&form)?;
     let new = form.parse(phone::parse)?;
     if new.on_limit == OnLimit::Reject {
@@ -129,21 +166,22 @@ async fn queue(who: &Who, form: SendForm, idempotency: Option<Idempotency>) -> R
         prepare(&mut conn, who, &new, &account, idempotency.clone()).await?
     };
     match who.app.enqueue.call(row).await.flatten() {
-        Some(true) => Ok(message),
+        Some(true) => Ok(Queued::new(message)),
         Some(false) => find_earlier(&mut *who.app.db.read().await?, who, idempotency.as_ref())
             .await?
+            .map(Queued::earlier)
             .ok_or_else(|| Error::Internal("an idempotency key is taken by nothing".to_owned())),
         None => Err(Error::Internal("the message could not be stored".to_owned())),
     }
 }
 
 /// The way of a caller who wants no message that waits for the limit: whoever else does so for the account comes after.
-async fn queue_strictly(who: &Who, new: &NewMessage, idempotency: Option<Idempotency>) -> Result<Message, Error> {
+async fn queue_strictly(who: &Who, new: &NewMessage, idempotency: Option<Idempotency>) -> Result<Queued, Error> {
     let app = &who.app;
     app.db
         .write(async |conn| {
             if let Some(earlier) = find_earlier(conn, who, idempotency.as_ref()).await? {
-                return Ok(earlier);
+                return Ok(Queued::earlier(earlier));
             }
             let account = choose_account(conn, who, new).await?;
             store::account::lock(conn, app.db.dialect, &account.account.id).await?;
@@ -161,7 +199,7 @@ async fn queue_strictly(who: &Who, new: &NewMessage, idempotency: Option<Idempot
             }
             store::message::insert(conn, app.db.dialect, &row.stored, row.due_at).await?;
             store::message::insert_event(conn, app.db.dialect, &row.stored.message.id, &row.event).await?;
-            Ok(message)
+            Ok(Queued::new(message))
         })
         .await
 }
