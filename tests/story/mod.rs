@@ -2,6 +2,7 @@
 
 mod account;
 mod api_key;
+mod dashboard;
 mod email_account;
 mod keys;
 mod message;
