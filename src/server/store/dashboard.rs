@@ -12,12 +12,13 @@ use crate::domain::{
     time::Timestamp,
 };
 
+/// Only the index is read: whose account it is, is asked once and not of each message.
 const DUE: &str = "select cast(coalesce(sum(case when q.due_at < $3 then 1 else 0 end), 0) as bigint), count(*) from \
-     (select due_at from message where account_id = $1 and organization_id = $2 and status = 'queued' and due_at < $4 \
-     order by due_at limit $5) as q";
+     (select m.due_at from message m where m.account_id = $1 and m.status = 'queued' and m.due_at < $4 \
+     and exists (select 1 from account a where a.id = $1 and a.organization_id = $2) order by m.due_at limit $5) as q";
 const UNKNOWN: &str = select!("where m.organization_id = $1 and m.status = 'unknown' order by m.id limit $2");
 const COUNT_UNKNOWN: &str =
-    "select count(*) from (select id from message where organization_id = $1 and status = 'unknown' limit $2) as q";
+    "select count(*) from (select m.id from message m where m.organization_id = $1 and m.status = 'unknown' limit $2) as q";
 
 /// For the prepare test.
 pub const STATEMENTS: &[&str] = &[DUE, UNKNOWN, COUNT_UNKNOWN];

@@ -12,7 +12,13 @@ use crate::{
         channel::{Inbound, Incoming, Report, ToldEvent},
         error::Error,
         live::Topic,
-        store::{self, Conn, account::StoredAccount, message::StoredMessage, queue::Settled},
+        store::{
+            self, Conn,
+            account::StoredAccount,
+            message::StoredMessage,
+            queue::Settled,
+            tally::{Kind, Tally},
+        },
         usecase::account,
     },
 };
@@ -117,7 +123,23 @@ pub async fn apply(
         event.detail = Some(format!("Arrived late; the message is {} already.", status.label().to_lowercase()));
     }
     store::message::insert_event(conn, app.db.dialect, id, &event).await?;
+    let mut tally = Tally::default();
+    for kind in news(before, status) {
+        tally.count(&locked.organization_id, locked.message.channel, kind);
+    }
+    tally.save(conn, app.db.dialect, now).await?;
     Ok(Some(status))
+}
+
+/// What a change of status adds to the numbers of the day. That a provider took a message is counted with its answer,
+/// unless there was none.
+fn news(before: Status, status: Status) -> impl Iterator<Item = Kind> {
+    let arrived = |status| matches!(status, Status::Delivered | Status::Read);
+    let failed = |status| matches!(status, Status::Failed | Status::Undelivered);
+    let taken = (before == Status::Unknown && status != before).then_some(Kind::Accepted);
+    let delivered = (arrived(status) && !arrived(before)).then_some(Kind::Delivered);
+    let lost = (failed(status) && !failed(before)).then_some(Kind::Failed);
+    [taken, delivered, lost].into_iter().flatten()
 }
 
 /// Stores a message to us, once.
@@ -163,5 +185,8 @@ pub async fn take_in(
     let mut event = store::message::event(app.new_id(), now, Status::Delivered, Source::Webhook);
     event.detail = Some("Received.".to_owned());
     store::message::insert_event(conn, app.db.dialect, &id, &event).await?;
+    let mut tally = Tally::default();
+    tally.count(&stored.organization_id, account.channel, Kind::Received);
+    tally.save(conn, app.db.dialect, now).await?;
     Ok(Some(id))
 }
