@@ -129,6 +129,13 @@ pub async fn test_account(id: AccountId) -> Result<TestOutcome, ApiError> {
     Ok(crate::server::usecase::account::test(&who, &id).await?)
 }
 
+/// Lets an account go on that waits for its provider.
+#[server(output = Json)]
+pub async fn try_account(id: AccountId) -> Result<Account, ApiError> {
+    let who = crate::server::request().await?;
+    Ok(crate::server::usecase::account::try_now(&who, &id).await?)
+}
+
 /// Removes an account; its history stays. Afterwards the visitor is on the list.
 #[server(output = Json)]
 pub async fn delete_account(id: AccountId) -> Result<(), ApiError> {

@@ -6,9 +6,11 @@
 pub mod account;
 pub mod api_key;
 pub mod channel;
+pub mod dashboard;
 pub mod email;
 pub mod email_account;
 pub mod field_error;
+pub mod forecast;
 pub mod id;
 pub mod installation;
 pub mod limit;

@@ -3,6 +3,7 @@
 use super::{
     page::{
         account::AccountsPage,
+        dashboard::DashboardPage,
         message::{MessagesPage, detail::MessageDetailPage},
         not_found::NotFound,
         settings::SettingsPage,
@@ -18,7 +19,7 @@ use leptos::prelude::*;
 use leptos_meta::{HashedStylesheet, MetaTags, Title, provide_meta_context};
 use leptos_router::{
     Lazy, SsrMode,
-    components::{ParentRoute, Redirect, Route, Router, Routes},
+    components::{ParentRoute, Route, Router, Routes},
     path,
 };
 
@@ -56,10 +57,10 @@ pub fn App() -> impl IntoView {
         <Title formatter=|title| format!("{title} · Tern") />
         <Router>
             <Routes fallback=NotFound>
-                <Route path=path!("/") ssr=SsrMode::Async view=|| view! { <Redirect path="/accounts" /> } />
                 <Route path=path!("/welcome") ssr=SsrMode::Async view={Lazy::<WelcomePage>::new()} />
                 <Route path=path!("/sign-in") ssr=SsrMode::Async view={Lazy::<SignInPage>::new()} />
                 <ParentRoute path=path!("") ssr=SsrMode::Async view=Shell>
+                    <Route path=path!("/") ssr=SsrMode::Async view={Lazy::<DashboardPage>::new()} />
                     <Route path=path!("/accounts") ssr=SsrMode::Async view={Lazy::<AccountsPage>::new()} />
                     <Route path=path!("/messages") ssr=SsrMode::Async view={Lazy::<MessagesPage>::new()} />
                     <Route path=path!("/messages/:id") ssr=SsrMode::Async view={Lazy::<MessageDetailPage>::new()} />

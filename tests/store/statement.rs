@@ -111,6 +111,17 @@ async fn whom_to_ask_for_news_is_found_by_the_instant() {
 }
 
 #[tokio::test]
+async fn a_forecast_counts_in_the_index_alone() {
+    goes_by("limit $5) as q", "COVERING INDEX message_due (account_id=? AND due_at<?)").await;
+}
+
+#[tokio::test]
+async fn what_needs_a_person_is_found_by_the_organization() {
+    goes_by("m.status = 'unknown' order by m.id limit", "message_unknown (organization_id=?)").await;
+    goes_by("m.status = 'unknown' limit $2", "message_unknown (organization_id=?)").await;
+}
+
+#[tokio::test]
 async fn a_timeline_is_found_by_its_message() {
     assert!(plan("from event e join").await.contains("event_message (message_id=?)"));
 }

@@ -4,6 +4,7 @@ mod account;
 mod api_key;
 mod batch;
 mod command;
+mod dashboard;
 mod email_account;
 mod keys;
 mod limit;

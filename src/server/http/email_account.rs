@@ -126,6 +126,19 @@ pub async fn test(who: Who, Path(id): Path<String>) -> Result<Json<TestOutcome>,
     Ok(Json(account::test(&who, &found.id).await?))
 }
 
+/// Lets it go on at once, although it waits.
+pub async fn try_now(who: Who, Path(id): Path<String>) -> Result<Json<Value>, Error> {
+    let found = find(&who, &id).await?;
+    Ok(Json(shown(&account::try_now(&who, &found.id).await?)))
+}
+
+/// Today and tomorrow of its queue.
+pub async fn forecast(who: Who, Path(id): Path<String>) -> Result<Json<Value>, Error> {
+    let found = find(&who, &id).await?;
+    let forecast = account::forecast(&who, &found.id).await?;
+    Ok(Json(json!({ "today": forecast.today, "tomorrow": forecast.tomorrow })))
+}
+
 pub async fn replace_credentials(who: Who, Path(id): Path<String>, mut input: Input) -> Result<Json<Value>, Error> {
     let found = find(&who, &id).await?;
     let form = server(&mut input);

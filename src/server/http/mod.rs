@@ -103,10 +103,14 @@ fn rest() -> Router<HttpState> {
         .route("/api/messaging-accounts", get(account::list).post(account::connect))
         .route("/api/messaging-accounts/{id}", get(account::load).patch(account::update).delete(account::delete))
         .route("/api/messaging-accounts/{id}/test", post(account::test))
+        .route("/api/messaging-accounts/{id}/try", post(account::try_now))
+        .route("/api/messaging-accounts/{id}/forecast", get(account::forecast))
         .route("/api/messaging-accounts/{id}/credentials", axum::routing::put(account::replace_credentials))
         .route("/api/email-accounts", get(email_account::list).post(email_account::connect))
         .route("/api/email-accounts/{id}", one_email_account())
         .route("/api/email-accounts/{id}/test", post(email_account::test))
+        .route("/api/email-accounts/{id}/try", post(email_account::try_now))
+        .route("/api/email-accounts/{id}/forecast", get(email_account::forecast))
         .route("/api/email-accounts/{id}/credentials", axum::routing::put(email_account::replace_credentials))
         .route("/api/messages", get(message::list).post(message::send))
         .route("/api/messages/batch", post(message::send_batch))
@@ -140,6 +144,8 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("PATCH", "/api/messaging-accounts/{id}"),
     ("DELETE", "/api/messaging-accounts/{id}"),
     ("POST", "/api/messaging-accounts/{id}/test"),
+    ("POST", "/api/messaging-accounts/{id}/try"),
+    ("GET", "/api/messaging-accounts/{id}/forecast"),
     ("PUT", "/api/messaging-accounts/{id}/credentials"),
     ("GET", "/api/email-accounts"),
     ("POST", "/api/email-accounts"),
@@ -147,6 +153,8 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("PATCH", "/api/email-accounts/{id}"),
     ("DELETE", "/api/email-accounts/{id}"),
     ("POST", "/api/email-accounts/{id}/test"),
+    ("POST", "/api/email-accounts/{id}/try"),
+    ("GET", "/api/email-accounts/{id}/forecast"),
     ("PUT", "/api/email-accounts/{id}/credentials"),
     ("GET", "/api/messages"),
     ("POST", "/api/messages"),

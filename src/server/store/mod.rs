@@ -10,6 +10,7 @@
 
 pub mod account;
 pub mod api_key;
+pub mod dashboard;
 pub mod guess;
 pub mod lane;
 pub mod message;
@@ -218,6 +219,7 @@ pub fn statements() -> impl Iterator<Item = Sql> {
     let plain = [
         account::STATEMENTS,
         api_key::STATEMENTS,
+        dashboard::STATEMENTS,
         guess::STATEMENTS,
         lane::STATEMENTS,
         message::STATEMENTS,

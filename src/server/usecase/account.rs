@@ -8,7 +8,8 @@ use crate::{
         channel::{Channel, Provider},
         email_account::EmailForm,
         field_error::FieldErrors,
-        id::AccountId,
+        forecast::Forecast,
+        id::{AccountId, OrganizationId},
         limit::Pace,
         message::{Source, Status, WaitingReason},
         phone::PhoneNumber,
@@ -233,6 +234,39 @@ async fn note_test(who: &Who, id: &AccountId, result: Result<(), String>) -> Res
         .await?;
     changed(who, id);
     Ok(TestOutcome { success: error.is_none(), error })
+}
+
+/// Lets the lane go at once, whatever it waits for; what was the reason may stop it again.
+pub async fn try_now(who: &Who, id: &AccountId) -> Result<Account, Error> {
+    who.app
+        .db
+        .write(async |conn| {
+            store::account::find(conn, id, &who.organization.id).await?.ok_or_else(Error::not_found)?;
+            Ok::<_, Error>(store::lane::unblock(conn, id, None).await?)
+        })
+        .await?;
+    changed(who, id);
+    load(who, id).await
+}
+
+/// What becomes of the account's queue today and tomorrow.
+pub async fn forecast(who: &Who, id: &AccountId) -> Result<Forecast, Error> {
+    let account = load(who, id).await?;
+    let mut conn = who.app.db.read().await?;
+    Ok(forecast_of(&mut conn, &who.organization.id, &account, who.app.clock.now()).await?)
+}
+
+/// The same of an account that is loaded. Its days end at the midnights of its zone, whatever its limit counts.
+pub(super) async fn forecast_of(
+    conn: &mut Conn,
+    organization: &OrganizationId,
+    account: &Account,
+    now: Timestamp,
+) -> sqlx::Result<Forecast> {
+    let (_, today) = day_of(now, &account.pace.time_zone);
+    let (_, tomorrow) = day_of(today, &account.pace.time_zone);
+    let due = store::dashboard::due(conn, &account.id, organization, today, tomorrow).await?;
+    Ok(Forecast::of(account, due, now, today))
 }
 
 /// Changes the settings that are named. A raised limit or a switched-on account wakes what waits for it.

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod api_key;
+pub mod dashboard;
 pub mod demo;
 pub mod email_account;
 pub mod installation;

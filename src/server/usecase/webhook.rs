@@ -132,18 +132,6 @@ pub async fn apply(
             Status::Failed | Status::Undelivered => report.failure.as_ref(),
             _ => None,
         };
-        let kind = match status {
-            Status::Delivered | Status::Read if !matches!(before, Status::Delivered | Status::Read) => {
-                Some(Kind::Delivered)
-            }
-            Status::Failed | Status::Undelivered => Some(Kind::Failed),
-            _ => None,
-        };
-        let mut tally = Tally::default();
-        if let Some(kind) = kind {
-            tally.count(&locked.organization_id, locked.message.channel, kind);
-        }
-        tally.save(conn, app.db.dialect, now).await?;
         let accepted_at = Some(locked.accepted_at.unwrap_or(now));
         let poll_at = (!status.is_final()).then(|| now.plus(MINUTE));
         // A message in flight stays leased: its own result closes the attempt, and is joined in turn.
@@ -161,7 +149,23 @@ pub async fn apply(
         event.detail = Some(format!("Arrived late; the message is {} already.", status.label().to_lowercase()));
     }
     store::message::insert_event(conn, app.db.dialect, id, &event).await?;
+    let mut tally = Tally::default();
+    for kind in news(before, status) {
+        tally.count(&locked.organization_id, locked.message.channel, kind);
+    }
+    tally.save(conn, app.db.dialect, now).await?;
     Ok(Some(status))
+}
+
+/// What a change of status adds to the numbers of the day. That a provider took a message is counted with its answer,
+/// unless there was none.
+fn news(before: Status, status: Status) -> impl Iterator<Item = Kind> {
+    let arrived = |status| matches!(status, Status::Delivered | Status::Read);
+    let failed = |status| matches!(status, Status::Failed | Status::Undelivered);
+    let taken = (before == Status::Unknown && status != before).then_some(Kind::Accepted);
+    let delivered = (arrived(status) && !arrived(before)).then_some(Kind::Delivered);
+    let lost = (failed(status) && !failed(before)).then_some(Kind::Failed);
+    [taken, delivered, lost].into_iter().flatten()
 }
 
 /// Stores a message to us, once.
@@ -206,9 +210,9 @@ pub async fn take_in(
     store::message::insert(conn, app.db.dialect, &new, now).await?;
     let mut event = store::message::event(app.new_id(), now, Status::Delivered, Source::Webhook);
     event.detail = Some("Received.".to_owned());
-    let mut tally = Tally::default();
-    tally.count(&new.organization_id, account.channel, Kind::Received);
-    tally.save(conn, app.db.dialect, now).await?;
     store::message::insert_event(conn, app.db.dialect, &id, &event).await?;
+    let mut tally = Tally::default();
+    tally.count(&stored.organization_id, account.channel, Kind::Received);
+    tally.save(conn, app.db.dialect, now).await?;
     Ok(Some(id))
 }

@@ -1,6 +1,7 @@
 //! One file per page.
 
 pub mod account;
+pub mod dashboard;
 pub mod message;
 pub mod not_found;
 pub mod settings;

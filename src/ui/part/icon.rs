@@ -16,6 +16,8 @@ pub enum Icon {
     Email,
     /// Two speech bubbles.
     Messages,
+    /// Three bars.
+    Bars,
     /// Sliders.
     Settings,
     /// A plus.
@@ -63,6 +65,7 @@ impl Icon {
             Self::Messages => {
                 "M4 4h11a2 2 0 0 1 2 2v6a2 2 0 0 1-2 2H8l-5 4V6a2 2 0 0 1 1-2ZM20 9a2 2 0 0 1 1 2v10l-4-3h-6"
             }
+            Self::Bars => "M5 20v-8M12 20V4M19 20v-5",
             Self::Settings => "M4 7h9M17 7h3M4 17h3M11 17h9M15 5v4M9 15v4",
             Self::Plus => "M12 5v14M5 12h14",
             Self::Pencil => "m4 20 1-5L16 4l4 4L9 19l-5 1ZM14 6l4 4",

@@ -59,7 +59,8 @@ fn query(search: &str) -> String {
 }
 
 /// The pages of the navigation.
-const PAGES: [(&str, &str, Icon); 3] = [
+const PAGES: [(&str, &str, Icon); 4] = [
+    ("/", "Dashboard", Icon::Bars),
     ("/accounts", "Accounts", Icon::Phone),
     ("/messages", "Messages", Icon::Messages),
     ("/settings", "Settings", Icon::Settings),
@@ -76,7 +77,7 @@ fn Frame(me: Me) -> impl IntoView {
         </a>
         <div class="shell">
             <header class="side">
-                <a class="logo" href="/accounts">
+                <a class="logo" href="/">
                     <Draw icon=Icon::Tern />
                     "Tern"
                 </a>
@@ -84,7 +85,7 @@ fn Frame(me: Me) -> impl IntoView {
                     {PAGES
                         .map(|(href, label, icon)| {
                             view! {
-                                <A href>
+                                <A href exact=href == "/">
                                     <Draw icon />
                                     {label}
                                 </A>
