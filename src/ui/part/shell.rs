@@ -31,7 +31,9 @@ pub fn Shell() -> impl IntoView {
         <Suspense>
             {move || Suspend::new(async move {
                 match visitor.await {
-                    Ok(Some(me)) => EitherOf3::A(view! { <Frame me /> }),
+                    // The server walks through a `Suspense` more than once to find what to wait for, and would ask for the
+                    // data of the page each time.
+                    Ok(Some(me)) => EitherOf3::A(Unsuspend::new(move || view! { <Frame me /> })),
                     Ok(None) => EitherOf3::B(view! { <Redirect path=sign_in() /> }),
                     Err(error) => {
                         EitherOf3::C(

@@ -84,7 +84,8 @@ fn AccountList(accounts: Loaded) -> impl IntoView {
         Shown::Loading => EitherOf4::A(view! { <TableSkeleton columns=5 /> }),
         Shown::Failed(error) => EitherOf4::B(view! { <ErrorBox error retry=move |()| accounts.refetch() /> }),
         Shown::Empty => EitherOf4::C(view! { <NoAccounts /> }),
-        Shown::Full => EitherOf4::D(view! { <Table list /> }),
+        // The server walks through a `Suspense` more than once to find what to wait for: not through all rows (Unsuspend).
+        Shown::Full => EitherOf4::D(Unsuspend::new(move || view! { <Table list /> })),
     }
 }
 

@@ -184,7 +184,8 @@ fn MessageList(
         Shown::Loading => EitherOf4::A(view! { <TableSkeleton columns=4 /> }),
         Shown::Failed(error) => EitherOf4::B(view! { <ErrorBox error retry=move |()| messages.refetch() /> }),
         Shown::Empty => EitherOf4::C(view! { <NoMessages is_filtered=asked.get().is_filtered() /> }),
-        Shown::Full => EitherOf4::D(view! { <Table asked page accounts /> }),
+        // The server walks through a `Suspense` more than once to find what to wait for: not through all rows (Unsuspend).
+        Shown::Full => EitherOf4::D(Unsuspend::new(move || view! { <Table asked page accounts /> })),
     }
 }
 
