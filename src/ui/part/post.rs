@@ -30,6 +30,7 @@ pub struct Post<T: 'static> {
     failure: RwSignal<Option<ApiError>>,
     done: Callback<T>,
     failed: Option<Callback<ApiError>>,
+    begun: Option<Callback<()>>,
 }
 
 impl<T> Clone for Post<T> {
@@ -54,6 +55,7 @@ impl<T: DeserializeOwned + 'static> Post<T> {
             failure: RwSignal::new(before),
             done: Callback::new(done),
             failed: None,
+            begun: None,
         }
     }
 
@@ -62,6 +64,14 @@ impl<T: DeserializeOwned + 'static> Post<T> {
     pub fn or_toast(mut self) -> Self {
         let toasts = Toasts::get();
         self.failed = Some(Callback::new(move |error| toasts.error(&error)));
+        self
+    }
+
+    /// Does something when the form has been read and is on its way. A listener of the form itself could redraw the form
+    /// before it is read.
+    #[must_use]
+    pub fn at_once(mut self, begun: impl Fn() + Send + Sync + 'static) -> Self {
+        self.begun = Some(Callback::new(move |()| begun()));
         self
     }
 
@@ -91,6 +101,9 @@ impl<T: DeserializeOwned + 'static> Post<T> {
     fn send(self, form: FormData) {
         if self.pending.try_set(true).is_some() {
             return;
+        }
+        if let Some(begun) = self.begun {
+            begun.run(());
         }
         spawn_local(async move {
             let answer = fetch(self.url, &form).await.and_then(|text| read::<T>(&text));

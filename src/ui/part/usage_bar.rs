@@ -8,35 +8,24 @@ fn fill(used: u32, limit: u32) -> (u32, bool) {
     (u32::try_from(percent.min(100)).unwrap_or(100), u64::from(used) * 100 > u64::from(limit) * 80)
 }
 
-/// "37 / 100" over a bar. Drawn as SVG: the content security policy allows no inline styles.
-#[component]
-pub fn UsageBar(
-    /// Sent today.
-    #[prop(into)]
-    used: Signal<u32>,
-    /// The daily limit.
-    #[prop(into)]
-    limit: Signal<u32>,
-    /// Whose, for screen readers.
-    #[prop(into)]
-    name: Signal<String>,
-) -> impl IntoView {
-    let width = move || format!("{}%", fill(used.get(), limit.get()).0);
+/// "37 / 100" over a bar; `name` says whose, for screen readers. Drawn as SVG: the content security policy allows no
+/// inline styles.
+pub fn usage_bar(used: u32, limit: u32, name: &str) -> impl IntoView + use<> {
+    let (percent, is_hot) = fill(used, limit);
     view! {
         <div
-            class="usage"
-            class:hot=move || fill(used.get(), limit.get()).1
+            class=if is_hot { "usage hot" } else { "usage" }
             role="meter"
             aria-valuemin="0"
-            aria-valuemax=move || limit.get().to_string()
-            aria-valuenow=move || used.get().min(limit.get()).to_string()
-            aria-valuetext=move || format!("{} of {} messages", used.get(), limit.get())
-            aria-label=move || format!("Usage today of {}", name.get())
+            aria-valuemax=limit.to_string()
+            aria-valuenow=used.min(limit).to_string()
+            aria-valuetext=format!("{used} of {limit} messages")
+            aria-label=format!("Usage today of {name}")
         >
-            <b>{move || used.get()}</b>
-            <span>" / " {move || limit.get()}</span>
+            <b>{used.to_string()}</b>
+            <span>{format!(" / {limit}")}</span>
             <svg aria-hidden="true">
-                <rect width=width height="100%" />
+                <rect width=format!("{percent}%") height="100%" />
             </svg>
         </div>
     }

@@ -2,20 +2,22 @@
 
 use crate::{
     api::account::{SetAccountActive, TestAccount},
-    domain::account::{Account, ConnectionStatus},
+    domain::account::{Account, ConnectionStatus, TestOutcome},
     ui::part::{
         badge::{ChannelBadge, ChannelTile},
         icon::{Draw, Icon},
         live::Live,
         post::{Post, PostForm},
-        submit::Submit,
         toast::Toasts,
-        usage_bar::UsageBar,
+        usage_bar::usage_bar,
     },
 };
 use leptos::prelude::*;
 
 /// A row that lives as long as its account: numbers move in place, so that no focus is lost.
+///
+/// What changes is drawn by one closure, not by one for each number: only what is different reaches the document, and
+/// neither server nor browser keeps a dozen closures for every row.
 #[component]
 pub fn AccountRow(
     /// As it was when the row appeared.
@@ -23,130 +25,47 @@ pub fn AccountRow(
     /// All accounts as they are now.
     list: Memo<Vec<Account>>,
 ) -> impl IntoView {
-    let (id, channel, address) = (first.id.clone(), first.channel, first.address.clone());
-    let row_id = StoredValue::new(id.clone());
+    let id = first.id.clone();
     let account = Memo::new(move |last: Option<&Account>| {
-        let found = list.with(|list| list.iter().find(|account| row_id.with_value(|id| account.id == *id)).cloned());
+        let found = list.with(|list| list.iter().find(|account| account.id == id).cloned());
         found.or_else(|| last.cloned()).unwrap_or_else(|| first.clone())
     });
-    let name = Signal::derive(move || account.with(|account| account.display_name.clone()));
-    let used = Signal::derive(move || account.with(|account| account.sent_today));
-    let limit = Signal::derive(move || account.with(|account| account.daily_limit));
-    let (edit, delete) = (format!("/accounts?edit={id}"), format!("/accounts?delete={id}"));
-    let (edit_id, delete_id) = (format!("edit-{id}"), format!("delete-{id}"));
-    let is_active = RwSignal::new(None::<bool>);
-    view! {
-        <tr>
-            <td>
-                <div class="who">
-                    <ChannelTile channel />
-                    <div>
-                        <b>{name} {move || account.with(|a| a.is_demo).then(|| view! { <small class="tag">"Demo"</small> })}</b>
-                        <span>{address}</span>
-                    </div>
-                </div>
-            </td>
-            <td>
-                <ChannelBadge channel />
-            </td>
-            <td class="wide">
-                <UsageBar used limit name />
-            </td>
-            <td class="wide">
-                <AccountState account is_active />
-            </td>
-            <td class="act">
-                <div>
-                    <Toggle account is_active />
-                    <Test account />
-                    <a
-                        id=edit_id
-                        class="btn quiet icon-only"
-                        href=edit
-                        data-noscroll=""
-                        title="Edit"
-                        aria-label=move || format!("Edit {}", name.get())
-                    >
-                        <Draw icon=Icon::Pencil />
-                    </a>
-                    <a
-                        id=delete_id
-                        class="btn quiet icon-only"
-                        href=delete
-                        data-noscroll=""
-                        title="Delete"
-                        aria-label=move || format!("Delete {}", name.get())
-                    >
-                        <Draw icon=Icon::Bin />
-                    </a>
-                </div>
-            </td>
-        </tr>
-    }
-}
-
-/// Active, Inactive, or the connection's error in words.
-#[component]
-fn AccountState(account: Memo<Account>, is_active: RwSignal<Option<bool>>) -> impl IntoView {
+    let wanted = RwSignal::new(None::<bool>);
+    let (switch, test) = (switch_of(account, wanted), test_of(account));
     move || {
-        let account = account.get();
-        if !is_active.get().unwrap_or(account.is_active) {
-            return view! { <span class="state off">"Inactive"</span> }.into_any();
-        }
-        match (account.connection_status, account.last_error) {
-            (ConnectionStatus::Error, error) => view! {
-                <span class="state bad">"Error"</span>
-                <small>{error}</small>
-            }
-            .into_any(),
-            _ => view! { <span class="state ok">"Active"</span> }.into_any(),
-        }
+        let mut now = account.get();
+        now.is_active = wanted.get().unwrap_or(now.is_active);
+        row(now, switch, test)
     }
 }
 
-/// Enable or disable: shows at once, and goes back when the server refuses.
-#[component]
-fn Toggle(account: Memo<Account>, is_active: RwSignal<Option<bool>>) -> impl IntoView {
+/// Enables or disables: shows at once, and goes back when the server refuses.
+fn switch_of(account: Memo<Account>, wanted: RwSignal<Option<bool>>) -> Post<Account> {
     let (live, toasts) = (Live::get(), Toasts::get());
-    let shown = move || is_active.get().unwrap_or_else(|| account.with(|account| account.is_active));
-    let action = Post::to::<SetAccountActive>(move |_| {
-        let _ = live.accounts.try_update(|n| *n += 1);
-    })
-    .or_else(move |error| {
-        let _ = is_active.try_set(None);
-        toasts.error(&error);
-    });
-    let at_once = move |_| is_active.set(Some(!shown()));
     // The list has caught up.
     Effect::new(move || {
         let stored = account.with(|account| account.is_active);
-        if is_active.get_untracked() == Some(stored) {
-            let _ = is_active.try_set(None);
+        if wanted.get_untracked() == Some(stored) {
+            let _ = wanted.try_set(None);
         }
     });
-    view! {
-        <PostForm to=action on:submit=at_once>
-            <input type="hidden" name="id" value=account.with_untracked(|account| account.id.to_string()) />
-            <input type="hidden" name="is_active" prop:value=move || (!shown()).to_string() value=move || (!shown()).to_string() />
-            <button
-                class="btn"
-                disabled=action.pending()
-                aria-label=move || {
-                    let word = if shown() { "Disable" } else { "Enable" };
-                    format!("{word} {}", account.with(|account| account.display_name.clone()))
-                }
-            >
-                {move || if shown() { "Disable" } else { "Enable" }}
-            </button>
-        </PostForm>
-    }
+    Post::to::<SetAccountActive>(move |_| {
+        let _ = live.accounts.try_update(|n| *n += 1);
+    })
+    .at_once(move || {
+        let shown = wanted.get_untracked().unwrap_or_else(|| account.with_untracked(|account| account.is_active));
+        wanted.set(Some(!shown));
+    })
+    .or_else(move |error| {
+        let _ = wanted.try_set(None);
+        toasts.error(&error);
+    })
 }
 
 /// Asks the provider whether the credentials work, and says what it said.
-#[component]
-fn Test(account: Memo<Account>) -> impl IntoView {
+fn test_of(account: Memo<Account>) -> Post<TestOutcome> {
     let (live, toasts) = (Live::get(), Toasts::get());
-    let action = Post::to::<TestAccount>(move |outcome| {
+    Post::to::<TestAccount>(move |outcome: TestOutcome| {
         let name = account.try_with_untracked(|account| account.display_name.clone()).unwrap_or_default();
         match outcome.error {
             None => toasts.good(format!("{name} is connected.")),
@@ -154,14 +73,70 @@ fn Test(account: Memo<Account>) -> impl IntoView {
         }
         let _ = live.accounts.try_update(|n| *n += 1);
     })
-    .or_toast();
+    .or_toast()
+}
+
+fn row(now: Account, switch: Post<Account>, test: Post<TestOutcome>) -> impl IntoView {
+    let Account { id, channel, address, display_name: name, is_active, .. } = now;
+    let (state, fault) = match now.connection_status {
+        _ if !is_active => (("state off", "Inactive"), None),
+        ConnectionStatus::Error => (("state bad", "Error"), now.last_error),
+        _ => (("state ok", "Active"), None),
+    };
+    let word = if is_active { "Disable" } else { "Enable" };
+    let (switch_label, test_label) = (format!("{word} {name}"), format!("Test {name}"));
+    let (switch_id, test_id) = (id.to_string(), id.to_string());
+    let edit = act(format!("edit-{id}"), format!("/accounts?edit={id}"), "Edit", &name, Icon::Pencil);
+    let delete = act(format!("delete-{id}"), format!("/accounts?delete={id}"), "Delete", &name, Icon::Bin);
+    let (is_switching, is_testing) = (switch.pending().get(), test.pending().get());
     view! {
-        <PostForm to=action>
-            <input type="hidden" name="id" value=account.with_untracked(|account| account.id.to_string()) />
-            <Submit pending=action.pending() busy="Testing…" class="quiet">
-                "Test"
-                <span class="unseen">" " {move || account.with(|account| account.display_name.clone())}</span>
-            </Submit>
-        </PostForm>
+        <tr>
+            <td>
+                <div class="who">
+                    <ChannelTile channel />
+                    <div>
+                        <b>{name.clone()} {now.is_demo.then(|| view! { <small class="tag">"Demo"</small> })}</b>
+                        <span>{address}</span>
+                    </div>
+                </div>
+            </td>
+            <td>
+                <ChannelBadge channel />
+            </td>
+            <td class="wide">{usage_bar(now.sent_today, now.daily_limit, &name)}</td>
+            <td class="wide">
+                <span class=state.0>{state.1}</span>
+                {fault.map(|fault| view! { <small>{fault}</small> })}
+            </td>
+            <td class="act">
+                <div>
+                    <PostForm to=switch>
+                        <input type="hidden" name="id" value=switch_id />
+                        <input type="hidden" name="is_active" value=(!is_active).to_string() />
+                        <button class="btn" disabled=is_switching aria-label=switch_label>
+                            {word}
+                        </button>
+                    </PostForm>
+                    <PostForm to=test>
+                        <input type="hidden" name="id" value=test_id />
+                        <button class="btn quiet" disabled=is_testing aria-label=test_label>
+                            {is_testing.then(|| view! { <span class="spin" aria-hidden="true"></span> })}
+                            {if is_testing { "Testing…" } else { "Test" }}
+                        </button>
+                    </PostForm>
+                    {edit}
+                    {delete}
+                </div>
+            </td>
+        </tr>
+    }
+}
+
+/// A drawing that leads to a dialog.
+fn act(id: String, href: String, word: &'static str, name: &str, icon: Icon) -> impl IntoView + use<> {
+    view! {
+        <a id=id class="btn quiet icon-only" href=href data-noscroll="" title=word aria-label=format!("{word} {name}")>
+            <Draw icon />
+        </a>
     }
 }
