@@ -63,7 +63,7 @@ impl Forecast {
         // The limit is counted below; any other block moves the beginning.
         let block = account.block.as_ref().filter(|block| block.reason != WaitingReason::DailyLimit);
         let begin = block.and_then(|block| block.until).map_or(now, |until| until.max(now));
-        let interval = pace.interval(1, 0.0);
+        let interval = pace.interval(1, 0);
         let left = limit.saturating_sub(account.sent_today);
         let fits = if begin >= midnight { 0 } else { in_time(midnight.0 - begin.0, interval) };
         let will_send = if can_send { due.today.min(left).min(fits) } else { 0 };
@@ -159,7 +159,12 @@ mod tests {
     #[test]
     fn a_pause_of_the_provider_moves_the_beginning() {
         let blocked = |until| Account {
-            block: Some(Waiting { reason: WaitingReason::Provider, since: NOW, until: Some(until), detail: String::new() }),
+            block: Some(Waiting {
+                reason: WaitingReason::Provider,
+                since: NOW,
+                until: Some(until),
+                detail: String::new(),
+            }),
             ..account()
         };
         assert_eq!(numbers(&blocked(MIDNIGHT), 5, 5), (0, 5, 5, None));

@@ -86,17 +86,15 @@ impl Pace {
         daily_limit.min(warmup.start.saturating_add(warmup.step.saturating_mul(days)))
     }
 
-    /// Milliseconds that a message of so many segments keeps the lane for itself. `chance` is from 0 to 1.
-    pub fn interval(&self, segments: u32, chance: f64) -> i64 {
+    /// Milliseconds that a message of so many segments keeps the lane for itself. `chance` is any number.
+    pub fn interval(&self, segments: u32, chance: u16) -> i64 {
         let rate = self.rate_per_second.map_or(0, |rate| {
             let rate = i64::from(rate.max(1));
             (i64::from(segments.max(1)) * SECOND + rate - 1) / rate
         });
         let gap = self.min_gap_seconds.map_or(0, |gap| {
             let gap = i64::from(gap) * SECOND;
-            #[expect(clippy::cast_possible_truncation, reason = "at most half an hour in milliseconds")]
-            let extra = (gap as f64 / 2.0 * chance.clamp(0.0, 1.0)) as i64;
-            gap + extra
+            gap + gap / 2 * i64::from(chance) / i64::from(u16::MAX)
         });
         rate.max(gap)
     }
@@ -123,9 +121,9 @@ mod tests {
     #[test]
     fn a_rate_counts_segments_and_is_never_passed() {
         let pace = Pace { rate_per_second: Some(3), ..Pace::default() };
-        assert_eq!((pace.interval(1, 0.0), pace.interval(2, 0.0), pace.interval(0, 0.0)), (334, 667, 334));
+        assert_eq!((pace.interval(1, 0), pace.interval(2, 0), pace.interval(0, 0)), (334, 667, 334));
         // Any second holds at most the rate.
-        let starts: Vec<i64> = (0..30).map(|n| n * pace.interval(1, 0.0)).collect();
+        let starts: Vec<i64> = (0..30).map(|n| n * pace.interval(1, 0)).collect();
         for from in &starts {
             assert!(starts.iter().filter(|at| (*from..from + SECOND).contains(at)).count() <= 3);
         }
@@ -134,7 +132,7 @@ mod tests {
     #[test]
     fn a_gap_is_kept_with_a_random_part() {
         let pace = Pace { min_gap_seconds: Some(60), rate_per_second: Some(100), ..Pace::default() };
-        assert_eq!((pace.interval(1, 0.0), pace.interval(1, 1.0)), (60_000, 90_000));
+        assert_eq!((pace.interval(1, 0), pace.interval(1, u16::MAX)), (60_000, 90_000));
         assert!(!pace.is_free() && Pace::default().is_free());
     }
 }

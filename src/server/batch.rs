@@ -67,8 +67,8 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_comes_during_a_batch_is_in_the_next_one_and_each_gets_its_own_answer() {
-        let batches = Arc::new(AtomicUsize::new(0));
-        let counted = batches.clone();
+        let written = Arc::new(AtomicUsize::new(0));
+        let counted = written.clone();
         let batcher = Batcher::new(64, move |items: Vec<usize>| {
             counted.fetch_add(1, Ordering::SeqCst);
             Box::pin(async move {
@@ -78,6 +78,6 @@ mod tests {
         });
         let answers = join_all((0..200).map(|n| batcher.call(n))).await;
         assert!(answers.into_iter().enumerate().all(|(n, answer)| answer == Some(n * 2)));
-        assert!(batches.load(Ordering::SeqCst) <= 5, "{batches:?}");
+        assert!(written.load(Ordering::SeqCst) <= 5, "{written:?}");
     }
 }

@@ -55,9 +55,9 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// From 0 up to 1.
-pub fn chance() -> f64 {
-    f64::from(u32::from_be_bytes(random_bytes())) / f64::from(u32::MAX)
+/// Any number, each as likely.
+pub fn chance() -> u16 {
+    u16::from_be_bytes(random_bytes())
 }
 
 /// A new identifier that sorts by `now`; within a millisecond by chance.

@@ -64,6 +64,7 @@ pub fn read(input: &mut Input, before: &Pace, now: Timestamp) -> (Option<u32>, O
 }
 
 /// A whole number within bounds; `Some(None)` when it is null, `None` when it is not there.
+#[expect(clippy::option_option, reason = "not there, null, and a number are three things")]
 fn whole(input: &mut Input, name: &str, least: u32, most: u32) -> Option<Option<u32>> {
     if !input.has(name) {
         return None;
@@ -72,13 +73,9 @@ fn whole(input: &mut Input, name: &str, least: u32, most: u32) -> Option<Option<
     if text.is_empty() {
         return Some(None);
     }
-    match text.parse::<u32>().ok().filter(|number| (least..=most).contains(number)) {
-        Some(number) => Some(Some(number)),
-        None => {
-            if input.errors.of(name).is_none() {
-                input.errors.add(name, format!("must be a whole number from {least} to {most}"));
-            }
-            None
-        }
+    let number = text.parse::<u32>().ok().filter(|number| (least..=most).contains(number));
+    if number.is_none() && input.errors.of(name).is_none() {
+        input.errors.add(name, format!("must be a whole number from {least} to {most}"));
     }
+    number.map(Some)
 }

@@ -109,8 +109,9 @@ const NEXT_DUE: &str = "select (select m.due_at from message m where m.account_i
      from account a left join lane l on l.account_id = a.id \
      where a.paused_at is null and a.stopped_at is null and a.deleted_at is null";
 const NEXT_POLL: &str = "select min(poll_at) from message where poll_at is not null";
-/// The newest try of a message: when it began and ended, and the key that its quota was reserved on.
-const LAST_ATTEMPT: &str = "select started_at, finished_at, quota_day, refunded_at from attempt where message_id = $1 order by number desc limit 1";
+/// The newest try of a message: when it began and ended.
+const LAST_ATTEMPT: &str =
+    "select started_at, finished_at from attempt where message_id = $1 order by number desc limit 1";
 const REFUND_LAST: &str = "update attempt set refunded_at = $2 where message_id = $1 and refunded_at is null and outcome = 'unknown' \
      and number = (select max(number) from attempt t where t.message_id = $1) returning quota_day";
 /// Whether a message just like it is with the provider right now, whose name is not known yet.
@@ -412,9 +413,9 @@ pub struct LastAttempt {
 
 /// The newest try of a message, if there was one.
 pub async fn last_attempt(conn: &mut Conn, message: &MessageId) -> sqlx::Result<Option<LastAttempt>> {
-    let found: Option<(i64, Option<i64>, Option<String>, Option<i64>)> =
+    let found: Option<(i64, Option<i64>)> =
         sqlx::query_as(LAST_ATTEMPT).bind(message.as_str()).fetch_optional(conn).await?;
-    Ok(found.map(|(started, finished, _, _)| LastAttempt {
+    Ok(found.map(|(started, finished)| LastAttempt {
         started_at: Timestamp(started),
         finished_at: finished.map(Timestamp),
     }))

@@ -140,11 +140,7 @@ fn in_pace(stored: &StoredAccount, lane: &Lane, now: Timestamp) -> u32 {
         return u32::MAX;
     }
     let ahead = now.0 + HORIZON - lane.next_at.0.max(now.0);
-    if ahead < 0 {
-        0
-    } else {
-        u32::try_from(ahead / pace.interval(1, 0.0).max(1)).unwrap_or(u32::MAX).saturating_add(1)
-    }
+    if ahead < 0 { 0 } else { u32::try_from(ahead / pace.interval(1, 0).max(1)).unwrap_or(u32::MAX).saturating_add(1) }
 }
 
 /// Gives each message its turn and its try.

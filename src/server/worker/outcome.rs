@@ -349,9 +349,7 @@ fn back_off(attempts: u32) -> i64 {
 
 /// From nothing to `most`, by chance.
 fn jitter(most: i64) -> i64 {
-    #[expect(clippy::cast_possible_truncation, reason = "minutes in milliseconds")]
-    let part = (most as f64 * chance()) as i64;
-    part
+    most * i64::from(chance()) / i64::from(u16::MAX)
 }
 
 #[cfg(test)]

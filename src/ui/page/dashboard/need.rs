@@ -67,7 +67,11 @@ fn calm() -> AnyView {
 }
 
 fn explained(count: u32) -> AnyView {
-    let words = if count == 1 { "1 message may have gone out".to_owned() } else { format!("{count} messages may have gone out") };
+    let words = if count == 1 {
+        "1 message may have gone out".to_owned()
+    } else {
+        format!("{count} messages may have gone out")
+    };
     view! {
         <div class="notice warn">
             <b>{words}</b>

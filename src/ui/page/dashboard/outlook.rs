@@ -5,7 +5,7 @@ use crate::{
         dashboard::Outlook,
         forecast::{COUNT_MAX, Forecast},
     },
-    ui::part::{badge::ChannelTile, time::Time, usage_bar::UsageBar},
+    ui::part::{badge::ChannelTile, time::Time, usage_bar::usage_bar},
 };
 use leptos::prelude::*;
 
@@ -64,9 +64,7 @@ fn row(outlook: &Outlook) -> AnyView {
                     </div>
                 </div>
             </td>
-            <td class="wide">
-                <UsageBar used=forecast.today.used limit=forecast.today.limit name />
-            </td>
+            <td class="wide">{usage_bar(forecast.today.used, forecast.today.limit, &name)}</td>
             <td class="number">
                 {count(forecast.today.queued)} <span class="unseen">" queued"</span>
             </td>
