@@ -159,7 +159,12 @@ mod tests {
     #[test]
     fn a_pause_of_the_provider_moves_the_beginning() {
         let blocked = |until| Account {
-            block: Some(Waiting { reason: WaitingReason::Provider, since: NOW, until: Some(until), detail: String::new() }),
+            block: Some(Waiting {
+                reason: WaitingReason::Provider,
+                since: NOW,
+                until: Some(until),
+                detail: String::new(),
+            }),
             ..account()
         };
         assert_eq!(numbers(&blocked(MIDNIGHT), 5, 5), (0, 5, 5, None));

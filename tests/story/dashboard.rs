@@ -11,7 +11,9 @@ use tern::{
 /// Calls a server function by its name, as a page does.
 async fn function(client: &Client, name: &str, form: &str) -> Answer {
     let (path, method) = leptos::server_fn::axum::server_fn_paths()
-        .find(|(path, _)| path.rsplit('/').next().unwrap_or_default().trim_end_matches(|c: char| c.is_ascii_digit()) == name)
+        .find(|(path, _)| {
+            path.rsplit('/').next().unwrap_or_default().trim_end_matches(|c: char| c.is_ascii_digit()) == name
+        })
         .expect("a server function");
     client.with("content-type", "application/x-www-form-urlencoded").call(method.as_str(), path, form.to_owned()).await
 }
@@ -104,7 +106,8 @@ async fn an_account_that_waits_for_its_provider_is_tried_at_once() {
     world.clock.advance(MINUTE);
     world.work().await;
     assert_eq!(owner.status(&id).await, "queued");
-    let tried = owner.post(&format!("/api/messaging-accounts/{account}/try"), json!({})).await.expect_status(200).json();
+    let tried =
+        owner.post(&format!("/api/messaging-accounts/{account}/try"), json!({})).await.expect_status(200).json();
     assert_eq!(tried["waiting"], Value::Null);
     world.work().await;
     assert_eq!(owner.status(&id).await, "accepted");
@@ -153,7 +156,9 @@ async fn the_page_is_whole_without_a_script() {
     unknown(&world, &owner).await;
     let browser = owner.with("accept", "text/html");
     let page = browser.get("/").await.expect_status(200).text;
-    for part in ["Needs a person", "It was sent", "It was not sent", "<svg role=\"img\"", "Show the numbers", "What comes"] {
+    for part in
+        ["Needs a person", "It was sent", "It was not sent", "<svg role=\"img\"", "Show the numbers", "What comes"]
+    {
         assert!(page.contains(part), "{part} is not in the page");
     }
     assert!(!page.contains(" style=\""), "the policy allows no inline styles");

@@ -17,8 +17,7 @@ const DUE: &str = "select cast(coalesce(sum(case when q.due_at < $3 then 1 else 
      (select m.due_at from message m where m.account_id = $1 and m.status = 'queued' and m.due_at < $4 \
      and exists (select 1 from account a where a.id = $1 and a.organization_id = $2) order by m.due_at limit $5) as q";
 const UNKNOWN: &str = select!("where m.organization_id = $1 and m.status = 'unknown' order by m.id limit $2");
-const COUNT_UNKNOWN: &str =
-    "select count(*) from (select m.id from message m where m.organization_id = $1 and m.status = 'unknown' limit $2) as q";
+const COUNT_UNKNOWN: &str = "select count(*) from (select m.id from message m where m.organization_id = $1 and m.status = 'unknown' limit $2) as q";
 
 /// For the prepare test.
 pub const STATEMENTS: &[&str] = &[DUE, UNKNOWN, COUNT_UNKNOWN];
@@ -45,8 +44,7 @@ pub async fn due(
 /// The oldest messages of which nobody knows whether they went out.
 pub async fn list_unknown(conn: &mut Conn, organization: &OrganizationId, limit: usize) -> sqlx::Result<Vec<Message>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows: Vec<MessageRow> =
-        sqlx::query_as(UNKNOWN).bind(organization.as_str()).bind(limit).fetch_all(conn).await?;
+    let rows: Vec<MessageRow> = sqlx::query_as(UNKNOWN).bind(organization.as_str()).bind(limit).fetch_all(conn).await?;
     rows.into_iter().map(|row| row.read().map(|stored| stored.message)).collect()
 }
 

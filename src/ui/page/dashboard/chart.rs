@@ -156,7 +156,10 @@ mod tests {
             day.note(channel, "accepted", count);
         }
         let pieces = pieces(&day, 3);
-        assert_eq!(pieces.iter().map(|piece| (piece.y, piece.height)).collect::<Vec<_>>(), [(667, 333), (334, 333), (0, 334)]);
+        assert_eq!(
+            pieces.iter().map(|piece| (piece.y, piece.height)).collect::<Vec<_>>(),
+            [(667, 333), (334, 333), (0, 334)]
+        );
         assert!(super::pieces(&Day::default(), 0).is_empty());
         day.note("sms", "accepted", u32::MAX);
         assert!(super::pieces(&day, 3).iter().all(|piece| piece.y + piece.height <= HEIGHT));

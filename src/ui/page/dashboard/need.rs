@@ -8,7 +8,7 @@ use crate::{
         message::Message,
     },
     ui::part::{
-        badge::{ChannelBadge, ChannelTile},
+        badge::ChannelTile,
         icon::{Draw, Icon},
         live::Live,
         post::{Post, PostForm},
@@ -67,7 +67,11 @@ fn calm() -> AnyView {
 }
 
 fn explained(count: u32) -> AnyView {
-    let words = if count == 1 { "1 message may have gone out".to_owned() } else { format!("{count} messages may have gone out") };
+    let words = if count == 1 {
+        "1 message may have gone out".to_owned()
+    } else {
+        format!("{count} messages may have gone out")
+    };
     view! {
         <div class="notice warn">
             <b>{words}</b>
@@ -100,8 +104,8 @@ fn decision(message: Message, resolve: Post<Message>) -> AnyView {
                     </a>
                     <p class="clip">{message.body}</p>
                     <span>
-                        <ChannelBadge channel />
-                        " "
+                        {channel.label()}
+                        ", "
                         <Time at=message.updated_at />
                     </span>
                 </div>

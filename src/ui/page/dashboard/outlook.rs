@@ -68,7 +68,7 @@ fn row(outlook: &Outlook) -> AnyView {
                 <UsageBar used=forecast.today.used limit=forecast.today.limit name />
             </td>
             <td class="number">
-                {count(forecast.today.queued)} <span class="unseen">" queued"</span>
+                {count(forecast.today.queued)} <span class="soft small">"queued"</span>
             </td>
             <td class="wide">
                 {words(&forecast)}
