@@ -8,7 +8,7 @@ use crate::{
         message::Message,
     },
     ui::part::{
-        badge::{ChannelBadge, ChannelTile},
+        badge::ChannelTile,
         icon::{Draw, Icon},
         live::Live,
         post::{Post, PostForm},
@@ -104,8 +104,8 @@ fn decision(message: Message, resolve: Post<Message>) -> AnyView {
                     </a>
                     <p class="clip">{message.body}</p>
                     <span>
-                        <ChannelBadge channel />
-                        " "
+                        {channel.label()}
+                        ", "
                         <Time at=message.updated_at />
                     </span>
                 </div>

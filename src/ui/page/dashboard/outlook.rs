@@ -66,7 +66,7 @@ fn row(outlook: &Outlook) -> AnyView {
             </td>
             <td class="wide">{usage_bar(forecast.today.used, forecast.today.limit, &name)}</td>
             <td class="number">
-                {count(forecast.today.queued)} <span class="unseen">" queued"</span>
+                {count(forecast.today.queued)} <span class="soft small">"queued"</span>
             </td>
             <td class="wide">
                 {words(&forecast)}
