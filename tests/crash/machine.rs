@@ -26,8 +26,8 @@ use tokio::sync::{Mutex, MutexGuard};
 
 /// One crash test at a time: they measure time, and a machine of two cores has none to share.
 static TURN: Mutex<()> = Mutex::const_new(());
-/// Leases of the tests, in seconds.
-const LEASE: u64 = 4;
+/// Leases of the tests, in seconds; a call of a provider ends after a third of it.
+const LEASE: u64 = 9;
 /// Time enough for everything to settle, also with the leases of an operator.
 pub const PATIENCE: Duration = Duration::from_secs(150);
 /// How long an unknown outcome rests before the provider is asked.

@@ -37,6 +37,8 @@ async fn stop_under_load(machine: &mut Machine, hung: i64) -> Duration {
     let mut server = machine.start();
     machine.answers().await;
     let accounts = machine.set_up(&[100_000, 100_000, 100_000]).await;
+    // Slower than the callers, so that the stop comes in the middle of a queue.
+    pace(machine, "update account set rate_per_second = 30").await;
     let slow = json!({
         "seed": 9, "fail": 0, "accept_then_fail": 0, "throttled": 0, "hang": 0, "accept_then_hang": 0,
         "accept_then_drop": 0, "nonsense": 0, "latency": 1_000, "latency_ms": 200,
@@ -58,6 +60,12 @@ async fn stop_under_load(machine: &mut Machine, hung: i64) -> Duration {
     took
 }
 
+async fn pace(machine: &Machine, statement: &'static str) {
+    let db = machine.db().await;
+    db.write(async |conn| sqlx::query(statement).execute(conn).await.map(drop)).await.expect("a pace");
+    db.close().await;
+}
+
 /// What the stop has left, and what the next start makes of it.
 async fn check(machine: &Machine, load: &Arc<Load>, hung: i64) {
     let db = machine.db().await;
@@ -68,6 +76,7 @@ async fn check(machine: &Machine, load: &Arc<Load>, hung: i64) {
     assert!(count("queued") > 0, "it was stopped in the middle: {statuses:?}");
     machine.judged("after the stop", &load.answered()).await;
     machine.command("chaos", json!(null)).await;
+    pace(machine, "update account set rate_per_second = null").await;
     let server = machine.start();
     machine.answers().await;
     machine.settles().await;

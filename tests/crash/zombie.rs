@@ -59,7 +59,8 @@ async fn a_worker_that_wakes_up_after_its_lease_changes_nothing() {
         until("the zombie tells its result", Duration::from_secs(20), has_spoken).await;
         zombie.kill();
         machine.settles().await;
-        assert_eq!((status(&db).await, attempts().await), ("accepted".to_owned(), "2".to_owned()));
+        let ended = status(&db).await;
+        assert!(["accepted", "sent", "delivered"].contains(&ended.as_str()), "the provider has it: {ended}");
         second.kill();
         let verdict = machine.judged("after the zombie", &[id]).await;
         assert_eq!(verdict.accepted, 1, "{verdict}");
@@ -86,7 +87,7 @@ async fn the_only_worker_wakes_up_after_its_own_lease_and_sends_nothing_twice() 
         server.signal("CONT");
         machine.settles().await;
         let ended = status(&db).await;
-        assert!(["accepted", "unknown"].contains(&ended.as_str()), "{ended}");
+        assert!(["accepted", "sent", "delivered"].contains(&ended.as_str()), "the provider has it: {ended}");
         server.kill();
         let verdict = machine.judged("after the sleep", &[id]).await;
         assert_eq!(verdict.accepted, 1, "{verdict}");
