@@ -1,5 +1,5 @@
 // Sender accounts, as a person meets them, against a stand-in for Twilio.
-import { ACCOUNT, connect, expect, fillAccount, open, signUp, test } from "../support/fixtures";
+import { ACCOUNT, connect, expect, fillAccount, hydrated, open, signUp, test } from "../support/fixtures";
 
 test.beforeEach(async ({ page }) => signUp(page));
 
@@ -93,6 +93,46 @@ test("the button waits for what is required, Escape closes, and the focus comes 
   await page.keyboard.press("Escape");
   await expect(dialog).toHaveCount(0);
   await expect(page.getByRole("link", { name: "Add Account" })).toBeFocused();
+});
+
+test("what is typed while the code of an open dialog is on its way stays", async ({ page }) => {
+  let arrive = () => {};
+  const typed = new Promise<void>((done) => { arrive = done; });
+  await page.route("**/split_account_dialog*.wasm", async (route) => (await typed, route.continue()));
+  const live = page.waitForRequest("**/live");
+  await page.goto("/accounts?add=1");
+  const dialog = page.getByRole("dialog");
+  // Taken over, but for the dialog: the stream of hints is open.
+  await live;
+  await expect(page.getByRole("link", { name: "Add Account" })).toBeVisible();
+  await dialog.getByRole("radio", { name: "SMS" }).check({ force: true });
+  await dialog.getByLabel("Auth Token").fill(ACCOUNT.token);
+  await dialog.getByLabel("Account SID").fill(ACCOUNT.sid);
+  await dialog.getByLabel("Phone number").fill("+14155550199");
+  arrive();
+  await hydrated(page);
+  await expect(page.locator("dialog:modal")).toHaveCount(1);
+  await expect(dialog).toHaveCount(1);
+  await expect(dialog.getByLabel("Phone number")).toHaveValue("+14155550199");
+  await expect(dialog.getByLabel("Phone number")).toBeFocused();
+  await expect(dialog.getByRole("radio", { name: "SMS" })).toBeChecked();
+  await dialog.getByRole("button", { name: "Connect Account" }).click();
+  await expect(page.getByRole("row", { name: "+14155550199" })).toBeVisible();
+});
+
+test("a dialog whose code cannot be loaded says so, and the page goes on", async ({ page: first, context }) => {
+  await hydrated(first);
+  // A page of its own: the loader notes the failure at the console, which is no complaint here. A panic would be.
+  const page = await context.newPage();
+  const panics: string[] = [];
+  page.on("pageerror", (error) => panics.push(String(error)));
+  await open(page, "/accounts");
+  await page.route("**/split_account_dialog*.wasm", (route) => route.abort());
+  await page.getByRole("link", { name: "Add Account" }).click();
+  await expect(page.getByRole("alert").filter({ hasText: "could not be loaded" })).toBeVisible();
+  await page.getByRole("link", { name: "Messages", exact: true }).click();
+  await expect(page.getByRole("heading", { name: "No messages yet" })).toBeVisible();
+  expect(panics).toEqual([]);
 });
 
 test("faults stand beside their fields, and a limit above a thousand wants a word", async ({ page }) => {

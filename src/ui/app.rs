@@ -2,7 +2,7 @@
 
 use super::{
     page::{
-        account::AccountsPage,
+        account::Accounts,
         dashboard::DashboardPage,
         message::{MessagesPage, detail::MessageDetailPage},
         not_found::NotFound,
@@ -47,8 +47,8 @@ pub fn shell(options: LeptosOptions, theme: &'static str) -> impl IntoView {
 
 /// The application inside the document: the same on the server and in the browser.
 ///
-/// Pages are lazy: the browser loads the code of the one that it shows. They are rendered whole (`SsrMode::Async`): they must be complete without a script, and a redirect must come before
-/// the first byte.
+/// All pages but the first are lazy: the browser loads the code of the one that it shows. They are rendered whole
+/// (`SsrMode::Async`): they must be complete without a script, and a redirect must come before the first byte.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
@@ -61,7 +61,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/sign-in") ssr=SsrMode::Async view={Lazy::<SignInPage>::new()} />
                 <ParentRoute path=path!("") ssr=SsrMode::Async view=Shell>
                     <Route path=path!("/") ssr=SsrMode::Async view={Lazy::<DashboardPage>::new()} />
-                    <Route path=path!("/accounts") ssr=SsrMode::Async view={Lazy::<AccountsPage>::new()} />
+                    <Route path=path!("/accounts") ssr=SsrMode::Async view=Accounts />
                     <Route path=path!("/messages") ssr=SsrMode::Async view={Lazy::<MessagesPage>::new()} />
                     <Route path=path!("/messages/:id") ssr=SsrMode::Async view={Lazy::<MessageDetailPage>::new()} />
                     <Route path=path!("/settings") ssr=SsrMode::Async view={Lazy::<SettingsPage>::new()} />

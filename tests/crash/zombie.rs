@@ -59,6 +59,7 @@ async fn a_worker_that_wakes_up_after_its_lease_changes_nothing() {
         until("the zombie tells its result", Duration::from_secs(20), has_spoken).await;
         zombie.kill();
         machine.settles().await;
+        assert_eq!(attempts().await, "2");
         let ended = status(&db).await;
         assert!(["accepted", "sent", "delivered"].contains(&ended.as_str()), "the provider has it: {ended}");
         second.kill();

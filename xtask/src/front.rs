@@ -23,8 +23,8 @@ use std::{
 
 /// What a first visit should load at most: wasm, js and css together, brotli, in bytes.
 const GOAL: usize = 250 * 1024;
-/// What it must not exceed; e-mail accounts came with 16 KiB, the rest is to be lowered towards the goal.
-const CEILING: usize = 336 * 1024;
+/// What it must not exceed; lowered with every step.
+const CEILING: usize = 242 * 1024;
 
 /// Builds the site into `out/site` and writes `out/hash.txt`. `small`: optimised, compressed and held to the budget.
 pub fn build(toolchain: Toolchain, small: bool, out: &Path) -> Result<()> {
@@ -181,9 +181,9 @@ fn compress(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Prints what a first visit to the accounts loads, and fails above the budget.
+/// Prints what a first visit to the accounts loads, and fails above the budget. Parts are counted when they have any.
 fn check_size(pkg: &Path, parts: &Parts, id: &str, style: &str) -> Result<()> {
-    let page = parts.of_page("accounts")?.iter().map(|name| format!("{name}.{id}.wasm"));
+    let page = parts.of_page("accounts").iter().map(|name| format!("{name}.{id}.wasm"));
     let names = [
         format!("tern.{id}.js"),
         format!("__wasm_split.{id}.js"),

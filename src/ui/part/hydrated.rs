@@ -17,8 +17,14 @@ impl Hydrated {
     /// The whole page is taken over.
     pub fn set(&self) {
         self.0.set(true);
-        // Tests and styles can tell a page that answers from one that is only drawn.
-        if let Some(body) = document().body() {
+        Self::mark();
+    }
+
+    /// Tests and styles can tell a page that answers from one that is only drawn: an open dialog of the server still waits
+    /// for its code (`late`).
+    pub fn mark() {
+        let is_waiting = document().query_selector("[data-island] *").is_ok_and(|found| found.is_some());
+        if let Some(body) = document().body().filter(|_| !is_waiting) {
             let _ = body.set_attribute("data-hydrated", "");
         }
     }

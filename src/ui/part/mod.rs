@@ -8,6 +8,7 @@ pub mod field;
 pub mod form;
 pub mod hydrated;
 pub mod icon;
+pub mod late;
 pub mod live;
 pub mod modal;
 pub mod page_head;

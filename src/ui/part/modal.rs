@@ -4,11 +4,25 @@ use super::icon::{Draw, Icon};
 use leptos::{html, prelude::*};
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 use wasm_bindgen::JsCast;
-use web_sys::HtmlElement;
+use web_sys::{HtmlDialogElement, HtmlElement};
 
 /// How a dialog is left: without a jump, and without one more step for "back".
 pub fn leave() -> NavigateOptions {
     NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() }
+}
+
+/// Makes a dialog modal, and takes the person into it.
+fn show(dialog: &HtmlDialogElement) {
+    let active = document().active_element().filter(|active| dialog.contains(Some(active)));
+    // The server drew it open, which is not modal.
+    let _ = dialog.remove_attribute("open");
+    let _ = dialog.show_modal();
+    // Into the first field; a browser would choose the close button.
+    let first = ".inside :is(input:not([type=hidden]), select, textarea, .btn)";
+    let first = active.or_else(|| dialog.query_selector(first).ok().flatten());
+    if let Some(first) = first.and_then(|first| first.dyn_into::<HtmlElement>().ok()) {
+        let _ = first.focus();
+    }
 }
 
 /// A dialog with heading and close button. Escape and the button lead to `back`; the focus goes to the element `opener`.
@@ -27,14 +41,8 @@ pub fn Modal(
     let navigate = use_navigate();
     Effect::new(move || {
         if let Some(dialog) = node.get() {
-            // The server drew it open, which is not modal.
-            let _ = dialog.remove_attribute("open");
-            let _ = dialog.show_modal();
-            // Into the first field; a browser would choose the close button.
-            let first = dialog.query_selector(".inside :is(input:not([type=hidden]), select, textarea, .btn)");
-            if let Some(first) = first.ok().flatten().and_then(|first| first.dyn_into::<HtmlElement>().ok()) {
-                let _ = first.focus();
-            }
+            // A dialog whose code came late is drawn before it is in the document, where alone it can be modal.
+            request_animation_frame(move || show(&dialog));
             let opener = opener.clone();
             on_cleanup(move || {
                 request_animation_frame(move || {

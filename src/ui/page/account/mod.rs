@@ -2,21 +2,15 @@
 
 mod connect;
 mod delete;
+mod dialog;
 mod edit;
 mod limit;
 mod mailbox;
 mod row;
 
 use crate::{
-    api::{
-        account::{ConnectAccount, DeleteAccount, ReplaceCredentials, UpdateAccount, list_accounts},
-        demo::LoadDemo,
-        error::ApiError,
-    },
-    domain::{
-        account::{Account, ConnectionStatus},
-        id::AccountId,
-    },
+    api::{account::list_accounts, demo::LoadDemo, error::ApiError},
+    domain::account::{Account, ConnectionStatus},
     ui::part::{
         empty_state::EmptyState,
         error_box::ErrorBox,
@@ -27,14 +21,10 @@ use crate::{
         shown::Shown,
         skeleton::TableSkeleton,
         submit::Submit,
-        toast::Toasts,
     },
 };
-use connect::ConnectDialog;
-use delete::DeleteDialog;
-use edit::EditDialog;
+use dialog::Dialogs;
 use leptos::{either::EitherOf4, prelude::*};
-use leptos_router::{LazyRoute, hooks::use_query_map, lazy_route};
 use row::AccountRow;
 
 /// The page without a dialog.
@@ -43,24 +33,10 @@ const HERE: &str = "/accounts";
 /// All accounts, from the server.
 type Loaded = Resource<Result<Vec<Account>, ApiError>>;
 
-/// The page, loaded when it is visited.
-pub struct AccountsPage;
-
-#[lazy_route]
-impl LazyRoute for AccountsPage {
-    fn data() -> Self {
-        Self
-    }
-
-    fn view(page: Self) -> AnyView {
-        let AccountsPage = page;
-        view! { <Accounts /> }.into_any()
-    }
-}
-
-/// The page.
+/// The page. It is part of the module that every page loads, because nearly every visit begins with it: as a part of its
+/// own it would be the second half of the same download, and compress worse.
 #[component]
-fn Accounts() -> impl IntoView {
+pub fn Accounts() -> impl IntoView {
     let live = Live::get();
     let accounts = Resource::new_blocking(move || live.accounts.get(), |_| list_accounts());
     view! {
@@ -142,74 +118,31 @@ fn Table(list: Memo<Vec<Account>>) -> impl IntoView {
 /// The day at a glance.
 #[component]
 fn Totals(list: Memo<Vec<Account>>) -> impl IntoView {
-    let sum = move |of: fn(&Account) -> u32| list.with(|list| list.iter().map(of).sum::<u32>());
-    let sent = move || sum(|account| account.sent_today);
-    let limit = move || sum(|account| if account.is_active { account.daily_limit } else { 0 });
-    let count = move |of: fn(&Account) -> bool| list.with(|list| list.iter().filter(|account| of(account)).count());
-    let active = move || count(|account| account.is_active);
-    let broken = move || count(|account| account.is_active && account.connection_status == ConnectionStatus::Error);
-    view! {
-        <dl class="strip">
-            <div class="tile">
-                <dt>"Sent today"</dt>
-                <dd>
-                    <b>{sent}</b>
-                    <small>"of " {limit} " over all accounts"</small>
-                </dd>
-            </div>
-            <div class="tile">
-                <dt>"Active accounts"</dt>
-                <dd>
-                    <b>{active}</b>
-                    <small>"of " {move || list.with(Vec::len)} " connected"</small>
-                </dd>
-            </div>
-            <div class="tile">
-                <dt>"Needs a person"</dt>
-                <dd>
-                    <b>{broken}</b>
-                    <small>{move || if broken() == 0 { "all connections work" } else { "connections with an error" }}</small>
-                </dd>
-            </div>
-        </dl>
-    }
+    move || list.with(|list| totals(list))
 }
 
-/// Which dialog is open. The posts live here, because a dialog is gone by the time that its answer is told.
-#[component]
-fn Dialogs() -> impl IntoView {
-    let query = use_query_map();
-    let id_of = move |name: &'static str| {
-        Memo::new(move |_| query.with(|query| query.get(name)).and_then(|id| id.parse::<AccountId>().ok()))
-    };
-    let is_adding = Memo::new(move |_| query.with(|query| query.get("add").is_some()));
-    let (edited, deleted) = (id_of("edit"), id_of("delete"));
-
-    let (live, toasts) = (Live::get(), Toasts::get());
-    let tell = move |text: String| {
-        let _ = live.accounts.try_update(|n| *n += 1);
-        toasts.good(text);
-    };
-    let connect = Post::to::<ConnectAccount>(move |account| tell(format!("{} is connected.", account.display_name)));
-    let update = Post::to::<UpdateAccount>(move |account| tell(format!("{} is saved.", account.display_name)));
-    let replace = Post::to::<ReplaceCredentials>(move |account| {
-        tell(format!("{} has new credentials, and they work.", account.display_name));
-    });
-    let delete = Post::to::<DeleteAccount>(move |()| tell("The account is deleted.".to_owned()));
-    // A dialog that is opened again does not show the failure of before.
-    Effect::new(move |before: Option<bool>| {
-        let is_open = is_adding.get() || edited.get().is_some() || deleted.get().is_some();
-        if before == Some(true) && !is_open {
-            connect.clear();
-            update.clear();
-            replace.clear();
-            delete.clear();
+fn totals(list: &[Account]) -> impl IntoView + use<> {
+    let active = || list.iter().filter(|account| account.is_active);
+    let sent: u32 = list.iter().map(|account| account.sent_today).sum();
+    let limit: u32 = active().map(|account| account.daily_limit).sum();
+    let broken = active().filter(|account| account.connection_status == ConnectionStatus::Error).count();
+    let tile = |name: &'static str, number: String, rest: String| {
+        view! {
+            <div class="tile">
+                <dt>{name}</dt>
+                <dd>
+                    <b>{number}</b>
+                    <small>{rest}</small>
+                </dd>
+            </div>
         }
-        is_open
-    });
+    };
+    let health = if broken == 0 { "all connections work" } else { "connections with an error" };
     view! {
-        {move || is_adding.get().then(|| view! { <ConnectDialog action=connect /> })}
-        {move || edited.get().map(|id| view! { <EditDialog id update replace /> })}
-        {move || deleted.get().map(|id| view! { <DeleteDialog id action=delete /> })}
+        <dl class="strip">
+            {tile("Sent today", sent.to_string(), format!("of {limit} over all accounts"))}
+            {tile("Active accounts", active().count().to_string(), format!("of {} connected", list.len()))}
+            {tile("Needs a person", broken.to_string(), health.to_owned())}
+        </dl>
     }
 }

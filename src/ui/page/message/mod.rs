@@ -16,6 +16,7 @@ use crate::{
         empty_state::EmptyState,
         error_box::ErrorBox,
         icon::Icon,
+        late::late,
         live::Live,
         page_head::PageHead,
         shown::Shown,
@@ -24,7 +25,11 @@ use crate::{
     },
 };
 use compose::ComposeDialog;
-use leptos::{either::EitherOf4, prelude::*};
+use leptos::{
+    either::EitherOf4,
+    prelude::*,
+    wasm_split::{SplitLoaderError, wasm_split},
+};
 use leptos_router::{LazyRoute, components::Form, hooks::use_query_map, lazy_route, location::Url, params::ParamsMap};
 
 /// The page without a dialog.
@@ -84,7 +89,7 @@ fn Messages() -> impl IntoView {
     let live = Live::get();
     let query = use_query_map();
     let asked = Memo::new(move |_| query.with(Asked::read));
-    let is_composing = Memo::new(move |_| query.with(|query| query.get("compose").is_some()));
+    let is_composing = Memo::new(move |_| query.with(|query| query.get("compose").map(|_| ())));
     let accounts = Resource::new_blocking(|| (), |()| list_accounts());
     let messages = Resource::new_blocking(
         move || (asked.get(), live.messages.get()),
@@ -105,8 +110,14 @@ fn Messages() -> impl IntoView {
         <Transition fallback=|| view! { <TableSkeleton columns=4 /> }>
             <MessageList asked messages accounts />
         </Transition>
-        {move || is_composing.get().then(|| view! { <ComposeDialog accounts /> })}
+        {late(is_composing, move |()| Box::pin(compose(accounts)))}
     }
+}
+
+#[wasm_split(message_dialog, wasm_split_path = leptos::wasm_split, fallible)]
+#[allow(clippy::unnecessary_wraps, reason = "it fails when its code cannot be loaded")]
+fn compose(accounts: Accounts) -> Result<AnyView, SplitLoaderError> {
+    Ok(view! { <ComposeDialog accounts /> }.into_any())
 }
 
 /// The accounts, from the server.
