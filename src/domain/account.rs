@@ -80,6 +80,36 @@ pub struct Account {
     pub created_at: Timestamp,
 }
 
+impl Account {
+    /// An account that has just been connected: it has sent nothing yet, and nothing is set but what was asked for.
+    pub fn connected(
+        id: AccountId,
+        (provider, channel): (Provider, Channel),
+        address: String,
+        display_name: String,
+        daily_limit: u32,
+        created_at: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            provider,
+            channel,
+            address,
+            display_name,
+            daily_limit,
+            sent_today: 0,
+            pace: Pace::default(),
+            block: None,
+            is_active: true,
+            connection_status: ConnectionStatus::Connected,
+            smtp: None,
+            last_error: None,
+            is_demo: false,
+            created_at,
+        }
+    }
+}
+
 /// What a connection test said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TestOutcome {

@@ -108,22 +108,11 @@ mod tests {
     const MIDNIGHT: Timestamp = Timestamp(11 * DAY);
 
     fn account() -> Account {
+        let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().expect("an id");
+        let (provider, address) = (Provider::Twilio, "+14155550132".to_owned());
         Account {
-            id: "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().expect("an id"),
-            provider: Provider::Twilio,
-            channel: Channel::Sms,
-            address: "+14155550132".to_owned(),
-            display_name: "Sales".to_owned(),
-            daily_limit: 100,
             sent_today: 60,
-            pace: Pace::default(),
-            block: None,
-            is_active: true,
-            connection_status: ConnectionStatus::Connected,
-            smtp: None,
-            last_error: None,
-            is_demo: false,
-            created_at: NOW,
+            ..Account::connected(id, (provider, Channel::Sms), address, "Sales".to_owned(), 100, NOW)
         }
     }
 

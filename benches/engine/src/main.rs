@@ -6,34 +6,27 @@
 
 mod database;
 mod load;
+mod number;
+mod option;
 mod peer;
 mod process;
 mod report;
 mod sink;
 mod world;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
+use number::{megabytes, of};
+use option::{Options, USAGE};
 use peer::{Peers, Sent};
 use sink::{Accepted, Sink};
 use std::{
     fs::File,
     io::Write,
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitCode,
     time::{Duration, Instant},
 };
 use world::{Dispatch, Folder, Kind, World};
-
-const USAGE: &str = "\
---tern FILE            the release binary to measure
---postgres URL         a server with fsync on, without a database's name
---peers FOLDER         benches/peers, installed
---only PART,…          core, postgres, latency, mail, syncs, history (default: all of them); million only when named
---messages N           messages of a dispatch of ours (20000)
---peer-messages N      of a peer's, which is slower (5000)
---callers N            callers at a time for enqueue and webhooks (64)
---rounds N             rounds of ours, peer, peer, ours (1)
---history N            the longest history (1000000)";
 
 /// A run that takes longer than this does not end by itself.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -43,56 +36,6 @@ const ACCOUNTS: usize = 8;
 const UNDER_WAY: usize = 256;
 /// Free space that a run leaves to others.
 const SPARE_KB: u64 = 10_000_000;
-
-struct Options {
-    tern: PathBuf,
-    postgres: String,
-    peers: PathBuf,
-    only: Option<Vec<String>>,
-    messages: usize,
-    peer_messages: usize,
-    callers: usize,
-    rounds: usize,
-    history: u64,
-}
-
-impl Options {
-    fn parse(args: &[String]) -> Result<Self> {
-        const KNOWN: [&str; 9] = [
-            "--tern",
-            "--postgres",
-            "--peers",
-            "--only",
-            "--messages",
-            "--peer-messages",
-            "--callers",
-            "--rounds",
-            "--history",
-        ];
-        if let Some(unknown) = args.iter().step_by(2).find(|arg| !KNOWN.contains(&arg.as_str())) {
-            bail!("{unknown} is not known\n{USAGE}");
-        }
-        let value = |name: &str| args.iter().skip_while(|arg| *arg != name).nth(1).cloned();
-        let number = |name: &str, usual: usize| -> Result<usize> {
-            value(name).map_or(Ok(usual), |text| text.parse().with_context(|| format!("{name} must be a number")))
-        };
-        Ok(Self {
-            tern: value("--tern").context(USAGE)?.into(),
-            postgres: value("--postgres").context(USAGE)?,
-            peers: value("--peers").context(USAGE)?.into(),
-            only: value("--only").map(|text| text.split(',').map(str::to_owned).collect()),
-            messages: number("--messages", 20_000)?,
-            peer_messages: number("--peer-messages", 5_000)?,
-            callers: number("--callers", 64)?,
-            rounds: number("--rounds", 1)?,
-            history: number("--history", 1_000_000)? as u64,
-        })
-    }
-
-    fn has(&self, part: &str) -> bool {
-        self.only.as_ref().map_or(part != "million", |only| only.iter().any(|named| named == part))
-    }
-}
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -122,25 +65,6 @@ struct Bench {
     rows: Vec<[String; 4]>,
     verdicts: Vec<String>,
     is_good: bool,
-}
-
-fn median(mut numbers: Vec<f64>) -> f64 {
-    numbers.sort_by(f64::total_cmp);
-    let half = numbers.len() / 2;
-    match numbers.len() {
-        0 => f64::NAN,
-        count if count % 2 == 1 => numbers[half],
-        _ => f64::midpoint(numbers[half - 1], numbers[half]),
-    }
-}
-
-fn of<T>(items: &[T], number: impl Fn(&T) -> f64) -> f64 {
-    median(items.iter().map(number).collect())
-}
-
-#[expect(clippy::cast_precision_loss, reason = "told in three digits")]
-fn megabytes(kb: u64) -> f64 {
-    kb as f64 / 1024.0
 }
 
 /// Durable writes per second of this disk, right now.

@@ -10,11 +10,13 @@ mod input;
 mod limit;
 mod live;
 mod message;
+mod messaging_account;
 mod pace;
 pub mod page;
 mod session;
 mod webhook;
 
+use self::{account::Kind, email_account::Mailbox, messaging_account::Messaging};
 use super::{App, error::Error};
 use axum::{
     Router,
@@ -22,7 +24,7 @@ use axum::{
     http::{HeaderValue, StatusCode},
     middleware,
     response::{IntoResponse, Response},
-    routing::{any, get, post},
+    routing::{MethodRouter, any, get, post, put},
 };
 use leptos::config::LeptosOptions;
 use leptos_axum::{LeptosRoutes, generate_route_list};
@@ -100,18 +102,18 @@ fn rest() -> Router<HttpState> {
         .route("/api/sessions/{id}", axum::routing::delete(session::revoke))
         .route("/api/api-keys", get(api_key::list).post(api_key::create))
         .route("/api/api-keys/{id}", axum::routing::delete(api_key::delete))
-        .route("/api/messaging-accounts", get(account::list).post(account::connect))
-        .route("/api/messaging-accounts/{id}", get(account::load).patch(account::update).delete(account::delete))
-        .route("/api/messaging-accounts/{id}/test", post(account::test))
-        .route("/api/messaging-accounts/{id}/try", post(account::try_now))
-        .route("/api/messaging-accounts/{id}/forecast", get(account::forecast))
-        .route("/api/messaging-accounts/{id}/credentials", axum::routing::put(account::replace_credentials))
-        .route("/api/email-accounts", get(email_account::list).post(email_account::connect))
-        .route("/api/email-accounts/{id}", one_email_account())
-        .route("/api/email-accounts/{id}/test", post(email_account::test))
-        .route("/api/email-accounts/{id}/try", post(email_account::try_now))
-        .route("/api/email-accounts/{id}/forecast", get(email_account::forecast))
-        .route("/api/email-accounts/{id}/credentials", axum::routing::put(email_account::replace_credentials))
+        .route("/api/messaging-accounts", get(account::list::<Messaging>).post(messaging_account::connect))
+        .route("/api/messaging-accounts/{id}", one_account::<Messaging>())
+        .route("/api/messaging-accounts/{id}/test", post(account::test::<Messaging>))
+        .route("/api/messaging-accounts/{id}/try", post(account::try_now::<Messaging>))
+        .route("/api/messaging-accounts/{id}/forecast", get(account::forecast::<Messaging>))
+        .route("/api/messaging-accounts/{id}/credentials", put(messaging_account::replace_credentials))
+        .route("/api/email-accounts", get(account::list::<Mailbox>).post(email_account::connect))
+        .route("/api/email-accounts/{id}", one_account::<Mailbox>())
+        .route("/api/email-accounts/{id}/test", post(account::test::<Mailbox>))
+        .route("/api/email-accounts/{id}/try", post(account::try_now::<Mailbox>))
+        .route("/api/email-accounts/{id}/forecast", get(account::forecast::<Mailbox>))
+        .route("/api/email-accounts/{id}/credentials", put(email_account::replace_credentials))
         .route("/api/messages", get(message::list).post(message::send))
         .route("/api/messages/batch", post(message::send_batch))
         .route("/api/messages/{id}", get(message::load))
@@ -125,8 +127,8 @@ fn rest() -> Router<HttpState> {
         .method_not_allowed_fallback(wrong_method)
 }
 
-fn one_email_account() -> axum::routing::MethodRouter<HttpState> {
-    get(email_account::load).patch(email_account::update).delete(email_account::delete)
+fn one_account<K: Kind + 'static>() -> MethodRouter<HttpState> {
+    get(account::load::<K>).patch(account::update::<K>).delete(account::delete::<K>)
 }
 
 /// Routes of the public API that need somebody signed in: method and path. A test calls each without credentials.

@@ -10,7 +10,6 @@ use crate::{
         field_error::FieldErrors,
         forecast::Forecast,
         id::{AccountId, OrganizationId},
-        limit::Pace,
         message::{Source, Status, WaitingReason},
         phone::PhoneNumber,
         secret::Secret,
@@ -147,23 +146,14 @@ pub async fn connect(who: &Who, form: ConnectForm) -> Result<Account, Error> {
     }
     let credentials: Vec<(String, Secret)> =
         new.credentials.into_iter().map(|(name, secret)| (name.to_owned(), secret)).collect();
-    let account = Account {
-        id: who.app.new_id(),
-        provider: new.provider,
-        channel: new.channel,
-        address: new.number.as_str().to_owned(),
-        display_name: new.display_name,
-        daily_limit: new.daily_limit.get(),
-        sent_today: 0,
-        pace: Pace::default(),
-        block: None,
-        is_active: true,
-        connection_status: ConnectionStatus::Connected,
-        smtp: None,
-        last_error: None,
-        is_demo: false,
-        created_at: who.app.clock.now(),
-    };
+    let account = Account::connected(
+        who.app.new_id(),
+        (new.provider, new.channel),
+        new.number.as_str().to_owned(),
+        new.display_name,
+        new.daily_limit.get(),
+        who.app.clock.now(),
+    );
     let secret = seal(&who.app, who.organization.id.as_str(), &account.id, &credentials);
     probe(
         &who.app,

@@ -2,10 +2,9 @@
 
 use crate::{
     domain::{
-        account::{Account, ConnectionStatus},
+        account::Account,
         channel::{Channel, Provider},
         id::OrganizationId,
-        limit::Pace,
         message::{Direction, Failure, Message, Source, Status},
         time::{HOUR, MINUTE, Timestamp},
     },
@@ -53,21 +52,15 @@ pub async fn load(who: &Who) -> Result<(), Error> {
             }
             for (index, (channel, address, name, daily_limit)) in ACCOUNTS.into_iter().enumerate() {
                 let account = Account {
-                    id: app.new_id(),
-                    provider: Provider::Sandbox,
-                    channel,
-                    address: address.to_owned(),
-                    display_name: name.to_owned(),
-                    daily_limit,
-                    sent_today: 0,
-                    pace: Pace::default(),
-                    block: None,
-                    is_active: true,
-                    connection_status: ConnectionStatus::Connected,
-                    smtp: None,
-                    last_error: None,
                     is_demo: true,
-                    created_at: now,
+                    ..Account::connected(
+                        app.new_id(),
+                        (Provider::Sandbox, channel),
+                        address.to_owned(),
+                        name.to_owned(),
+                        daily_limit,
+                        now,
+                    )
                 };
                 if store::account::insert(conn, &account, organization, None).await? {
                     fill(app, conn, organization, &account, index, now).await?;

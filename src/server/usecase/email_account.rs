@@ -8,7 +8,6 @@ use crate::{
         email_account::{EmailForm, NewEmailAccount, SmtpAuth, SmtpSettings},
         field_error::FieldErrors,
         id::AccountId,
-        limit::Pace,
         message::WaitingReason,
         secret::Secret,
     },
@@ -64,21 +63,15 @@ pub async fn connect(who: &Who, form: EmailForm) -> Result<Account, Error> {
     let credentials = owned(new.credentials);
     check_signature(new.smtp.as_ref(), &credentials)?;
     let account = Account {
-        id: who.app.new_id(),
-        provider: new.provider,
-        channel: Channel::Email,
-        address,
-        display_name: new.display_name,
-        daily_limit: new.daily_limit.get(),
-        sent_today: 0,
-        pace: Pace::default(),
-        block: None,
-        is_active: true,
-        connection_status: ConnectionStatus::Connected,
         smtp: new.smtp,
-        last_error: None,
-        is_demo: false,
-        created_at: who.app.clock.now(),
+        ..Account::connected(
+            who.app.new_id(),
+            (new.provider, Channel::Email),
+            address,
+            new.display_name,
+            new.daily_limit.get(),
+            who.app.clock.now(),
+        )
     };
     let secret = seal(&who.app, organization.as_str(), &account.id, &credentials);
     let tested = probe(&who.app, new.provider, &login(&account, credentials), &PROBE).await;

@@ -53,7 +53,8 @@ fn Whole(loaded: Resource<Result<Dashboard, ApiError>>) -> impl IntoView {
     move || match shown.get() {
         Shown::Loading => EitherOf3::A(view! { <TableSkeleton columns=4 /> }),
         Shown::Failed(error) => EitherOf3::B(view! { <ErrorBox error retry=move |()| loaded.refetch() /> }),
-        Shown::Empty | Shown::Full => EitherOf3::C(sections(all)),
+        // Drawn once, as the lists are (Unsuspend).
+        Shown::Empty | Shown::Full => EitherOf3::C(Unsuspend::new(move || sections(all))),
     }
 }
 
