@@ -23,6 +23,7 @@ pub mod usecase;
 pub mod vault;
 pub mod worker;
 
+use crate::api::error::ApiError;
 use crate::domain::{
     account::Account,
     channel::Channel,
@@ -82,9 +83,9 @@ pub struct Parts {
     /// Hints for open pages.
     pub live: Live,
     /// Stores the messages of callers who come at the same time together.
-    pub enqueue: Batcher<NewRow, Option<bool>>,
+    pub enqueue: Batcher<NewRow, Result<bool, ApiError>>,
     /// Stores the calls of providers that come at the same time together.
-    pub hear: Batcher<Heard, Option<Option<MessageId>>>,
+    pub hear: Batcher<Heard, Result<Option<MessageId>, ApiError>>,
     /// Wakes the worker after a commit that gives it something to do.
     pub wake: Notify,
     /// Wakes the part of the worker that asks providers.
@@ -146,7 +147,7 @@ impl App {
                     Box::pin(async move {
                         match app {
                             Some(app) => hear(&app, &batch).await,
-                            None => vec![None; batch.len()],
+                            None => Vec::new(), // nobody is left to be told
                         }
                     })
                 })

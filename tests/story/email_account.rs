@@ -3,7 +3,10 @@
 use super::{MESSAGES, events};
 use crate::support::{Client, World, but};
 use serde_json::{Value, json};
-use tern::server::simulate::smtp::{Manners, PASSWORD, TOKEN, USER};
+use tern::{
+    domain::time::MINUTE,
+    server::simulate::smtp::{Manners, PASSWORD, TOKEN, USER},
+};
 
 const ACCOUNTS: &str = "/api/email-accounts";
 
@@ -338,4 +341,39 @@ async fn accounts_of_one_kind_are_not_found_among_the_other() {
     let mail = json!({ "channel": "email", "to": "kim@example.com", "body": "x", "email_account_id": mailbox });
     stranger.post(MESSAGES, mail).await.expect_error(404, "Email account not found");
     let _ = world;
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_reached_is_left_alone_but_for_one_mail_at_a_time() {
+    let (world, owner, account) = connected().await;
+    let port = world.mail.port.to_string();
+    let closed = "update account set settings = replace(settings, $1, $2)";
+    world.tamper(closed, &[&format!("\"port\":{port}"), "\"port\":1"]).await;
+    let mut ids = Vec::new();
+    for n in 0..20 {
+        ids.push(send(&owner, &account, &format!("to{n}@example.com"), "Hello").await);
+    }
+    let tries = async || -> i64 {
+        world.rows("select cast(count(*) as text) from attempt").await[0].parse().expect("a number")
+    };
+    world.work().await;
+    let shown = load(&owner, &account).await;
+    assert_eq!(shown["waiting"]["reason"], "provider", "{shown}");
+    let first = tries().await;
+    assert!(owner.message(&ids[19]).await["waiting"]["until"].is_string());
+    for _ in 0..6 {
+        world.clock.advance(15 * MINUTE);
+        world.work().await;
+    }
+    assert_eq!(tries().await, first + 6, "one probe after each pause");
+    world.tamper(closed, &["\"port\":1", &format!("\"port\":{port}")]).await;
+    owner.post(&format!("{}/try", path(&account)), json!({})).await.expect_status(200);
+    for _ in 0..3 {
+        world.clock.advance(10 * MINUTE);
+        world.work().await;
+    }
+    for id in &ids {
+        assert_eq!(owner.status(id).await, "sent");
+    }
+    assert_eq!(world.mail.server.kept().len(), 20);
 }

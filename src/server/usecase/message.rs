@@ -2,6 +2,7 @@
 
 use super::{account::with_usage, session::hash_token};
 use crate::{
+    api::error::ApiError,
     domain::{
         account::Account,
         channel::Channel,
@@ -72,9 +73,9 @@ pub struct NewRow {
     idempotency: Option<Idempotency>,
 }
 
-/// Stores messages of many callers in one transaction: for each true, false when its idempotency key is taken, or
-/// nothing when the database failed.
-pub async fn store_batch(db: &Db, batch: Vec<NewRow>) -> Vec<Option<bool>> {
+/// Stores messages of many callers in one transaction: for each true, or false when its idempotency key is taken. When
+/// the database fails, everybody is told the same.
+pub async fn store_batch(db: &Db, batch: Vec<NewRow>) -> Vec<Result<bool, ApiError>> {
     let stored = db
         .write(async |conn| {
             let keys: Vec<NewKey<'_>> = batch.iter().filter_map(NewRow::key).collect();
@@ -88,13 +89,10 @@ pub async fn store_batch(db: &Db, batch: Vec<NewRow>) -> Vec<Option<bool>> {
             let events: Vec<_> =
                 batch.iter().filter(is_stored).map(|row| (row.stored.message.id.clone(), row.event.clone())).collect();
             store::message::insert_events(conn, db.dialect, &events).await?;
-            Ok::<_, sqlx::Error>(batch.iter().map(|row| Some(is_stored(&row))).collect())
+            Ok::<_, sqlx::Error>(batch.iter().map(|row| Ok(is_stored(&row))).collect())
         })
         .await;
-    stored.unwrap_or_else(|error| {
-        tracing::error!(error.cause = %error, count = batch.len(), "messages could not be stored");
-        vec![None; batch.len()]
-    })
+    stored.unwrap_or_else(|error| vec![Err(Error::from(error).into()); batch.len()])
 }
 
 impl NewRow {
@@ -165,7 +163,7 @@ async fn queue(who: &Who, form: SendForm, idempotency: Option<Idempotency>) -> R
         let account = choose_account(&mut conn, who, &new).await?;
         prepare(&mut conn, who, &new, &account, idempotency.clone()).await?
     };
-    match who.app.enqueue.call(row).await.flatten() {
+    match who.app.enqueue.call(row).await.transpose()? {
         Some(true) => Ok(Queued::new(message)),
         Some(false) => find_earlier(&mut *who.app.db.read().await?, who, idempotency.as_ref())
             .await?
@@ -183,8 +181,10 @@ async fn queue_strictly(who: &Who, new: &NewMessage, idempotency: Option<Idempot
             if let Some(earlier) = find_earlier(conn, who, idempotency.as_ref()).await? {
                 return Ok(Queued::earlier(earlier));
             }
-            let account = choose_account(conn, who, new).await?;
+            let mut account = choose_account(conn, who, new).await?;
             store::account::lock(conn, app.db.dialect, &account.account.id).await?;
+            // What was claimed while we waited for the lock counts.
+            with_usage(conn, &mut account, app.clock.now()).await?;
             let queued = store::queue::count_queued(conn, &account.account.id).await?;
             let limit = account.account.pace.limit_of_day(account.account.daily_limit, app.clock.now());
             if account.account.sent_today.saturating_add(queued) >= limit {

@@ -1,6 +1,7 @@
 //! What providers tell us: stored raw before they get their answer, then joined with what is known.
 
 use crate::{
+    api::error::ApiError,
     domain::{
         channel::Channel,
         id::{AccountId, AttemptId, MessageId},
@@ -41,11 +42,11 @@ pub async fn receive(
     let Ok(told) = app.channels.of(stored.account.provider).read_webhook(&login, call) else { return Ok(Err(Refused)) };
     let attempt = attempt.and_then(|id| id.parse::<AttemptId>().ok());
     let organization = stored.organization_id.clone();
-    match app.hear.call(Heard { stored, attempt, told }).await.flatten() {
-        Some(Some(message)) => app.live.publish(&organization, Topic::Messages, Some(message.as_str())),
-        Some(None) => {}
-        // Not stored, so not confirmed: the provider calls again.
-        None => return Err(Error::Internal("a provider's call could not be stored".to_owned())),
+    // What is not stored is not confirmed: the provider calls again.
+    let heard = app.hear.call(Heard { stored, attempt, told }).await;
+    let touched = heard.ok_or_else(|| Error::Internal("a provider's call was not stored".to_owned()))??;
+    if let Some(message) = touched {
+        app.live.publish(&organization, Topic::Messages, Some(message.as_str()));
     }
     Ok(Ok(()))
 }
@@ -57,20 +58,16 @@ pub struct Heard {
     told: Told,
 }
 
-/// Stores and joins calls that came at the same time in one transaction: for each the message that changed, or nothing
-/// when the database failed.
-pub async fn hear(app: &App, batch: &[Heard]) -> Vec<Option<Option<MessageId>>> {
+/// Stores and joins calls that came at the same time in one transaction: for each the message that changed, if one did.
+pub async fn hear(app: &App, batch: &[Heard]) -> Vec<Result<Option<MessageId>, ApiError>> {
     let stored = app.db.write(async |conn| {
         let mut touched = Vec::with_capacity(batch.len());
         for heard in batch {
-            touched.push(Some(hear_one(app, conn, heard).await?));
+            touched.push(Ok(hear_one(app, conn, heard).await?));
         }
         Ok::<_, sqlx::Error>(touched)
     });
-    stored.await.unwrap_or_else(|error| {
-        tracing::error!(error.cause = %error, count = batch.len(), "calls of providers could not be stored");
-        vec![None; batch.len()]
-    })
+    stored.await.unwrap_or_else(|error| vec![Err(Error::from(error).into()); batch.len()])
 }
 
 async fn hear_one(app: &App, conn: &mut Conn, heard: &Heard) -> sqlx::Result<Option<MessageId>> {

@@ -1,6 +1,7 @@
 //! The durable intent: what leaves next is claimed, its quota reserved and its try written down in one transaction, before
 //! the first byte leaves. One transaction serves all lanes that have room.
 
+use super::outcome::BREAK_AT;
 use crate::{
     domain::{
         id::{AccountId, AttemptId},
@@ -84,8 +85,9 @@ async fn lane(app: &App, conn: &mut Conn, id: &AccountId, room: u32, now: Timest
     let used = store::usage::find(conn, id, &bucket).await?;
     let left = limit.saturating_sub(used);
     let mut room = room.min(left).min(in_pace(&stored, &lane, now));
-    if lane.failures > 0 {
-        room = room.min(1); // one probe
+    let is_probe = lane.failures >= BREAK_AT;
+    if is_probe {
+        room = room.min(1);
     }
     let token = new_id(now);
     let mut messages = Vec::new();
@@ -106,6 +108,15 @@ async fn lane(app: &App, conn: &mut Conn, id: &AccountId, room: u32, now: Timest
             since: now,
             until: Some(bucket.until),
             detail: limit_reached(&stored.account, limit),
+        });
+    }
+    if is_probe && count > 0 && lane.block.is_none() {
+        // Others wait for what becomes of this one; its success ends the pause, a crash outlasts it by a lease.
+        lane.block = Some(Waiting {
+            reason: WaitingReason::Provider,
+            since: now,
+            until: Some(now.plus(app.settings.lease())),
+            detail: "One message is on its way, to see whether the provider can be reached again.".to_owned(),
         });
     }
     lane.last_day = Some(bucket.key.clone());

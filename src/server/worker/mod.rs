@@ -176,13 +176,12 @@ impl Worker {
             if lanes.is_empty() {
                 return Ok(());
             }
-            let is_rest = lanes.len() == 1;
             let claims = claim::claim(app, &lanes).await?;
             let is_idle = claims.is_empty();
             for claim in claims {
                 self.start(claim);
             }
-            if is_idle || is_rest || app.stop.is_cancelled() {
+            if is_idle || app.stop.is_cancelled() {
                 return Ok(());
             }
         }

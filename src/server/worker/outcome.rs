@@ -26,7 +26,7 @@ use std::{collections::HashSet, sync::Arc};
 /// A message is given up when its provider could not be reached for so long.
 const GIVE_UP_AFTER: i64 = DAY;
 /// Calls in a row that do not reach the provider before the lane pauses.
-const BREAK_AT: u32 = 5;
+pub const BREAK_AT: u32 = 5;
 /// The longest pause of a lane whose provider cannot be reached.
 const LONGEST_PAUSE: i64 = 10 * MINUTE;
 /// A message of unknown outcome is first asked about after so long.
