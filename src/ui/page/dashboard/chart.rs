@@ -68,9 +68,10 @@ fn bars(days: &[Day]) -> AnyView {
     let label = format!("Accepted messages a day: {all} in all, {most} on the busiest day");
     let ends = |day: Option<&Day>| day.map(|day| day.day.clone()).unwrap_or_default();
     let drawn: Vec<AnyView> = days.iter().zip(0_u32..).map(|(day, at)| bar(day, at, most)).collect();
+    let scale = if all == 0 { "Nothing was accepted yet".to_owned() } else { format!("Accepted, up to {most} a day") };
     view! {
         <figure class="chart">
-            <p class="soft small number">{format!("Accepted, up to {most} a day")}</p>
+            <p class="soft small number">{scale}</p>
             <svg role="img" aria-label=label viewBox=format!("0 0 {} {HEIGHT}", DAYS * 10) preserveAspectRatio="none">
                 {drawn}
             </svg>

@@ -65,9 +65,7 @@ fn row(outlook: &Outlook) -> AnyView {
                 </div>
             </td>
             <td class="wide">{usage_bar(forecast.today.used, forecast.today.limit, &name)}</td>
-            <td class="number">
-                {count(forecast.today.queued)} <span class="soft small">"queued"</span>
-            </td>
+            <td class="number whole">{format!("{} queued", count(forecast.today.queued))}</td>
             <td class="wide">
                 {words(&forecast)}
                 {forecast.runs_out_at.map(|at| view! { <small class="soft line">"Limit reached " <Time at /></small> })}
@@ -87,12 +85,12 @@ fn words(forecast: &Forecast) -> String {
     match (today.queued, left) {
         (0, _) => "Nothing waits".to_owned(),
         (queued, 0) => format!("All {queued} leave today"),
-        _ => format!(
-            "{} leave today, {} are left for tomorrow, {} of them leave then",
-            today.will_send,
-            count(left),
-            forecast.tomorrow.will_send
-        ),
+        (_, left) => {
+            let now = if today.will_send == 0 { String::new() } else { format!("{} leave today, ", today.will_send) };
+            let then = forecast.tomorrow.will_send;
+            let rest = if then < left { format!(", {then} of them leave then") } else { String::new() };
+            format!("{now}{} wait for tomorrow{rest}", count(left))
+        }
     }
 }
 
@@ -112,7 +110,9 @@ mod tests {
         };
         assert_eq!(of(0, 0, 0), "Nothing waits");
         assert_eq!(of(7, 7, 0), "All 7 leave today");
-        assert_eq!(of(250, 100, 100), "100 leave today, 150 are left for tomorrow, 100 of them leave then");
+        assert_eq!(of(250, 100, 100), "100 leave today, 150 wait for tomorrow, 100 of them leave then");
+        assert_eq!(of(104, 100, 4), "100 leave today, 4 wait for tomorrow");
+        assert_eq!(of(4, 0, 4), "4 wait for tomorrow");
         assert!(of(COUNT_MAX, 0, 0).contains("100000 or more"));
     }
 }
