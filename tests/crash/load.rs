@@ -24,7 +24,7 @@ pub struct Load {
     accounts: Vec<String>,
     next: AtomicU64,
     /// Messages to ask for.
-    total: u64,
+    total: AtomicU64,
     is_over: AtomicBool,
     promises: Mutex<Vec<Promise>>,
     /// Answers other than 202, by status.
@@ -48,7 +48,7 @@ impl Load {
         Arc::new(Self {
             accounts,
             next: AtomicU64::new(0),
-            total,
+            total: AtomicU64::new(total),
             is_over: AtomicBool::new(false),
             promises: Mutex::default(),
             refusals: Mutex::default(),
@@ -61,14 +61,14 @@ impl Load {
         let calls = futures::future::join_all((0..callers).map(|_| self.call(machine)));
         if tokio::time::timeout(limit, calls).await.is_err() {
             machine.show_log();
-            panic!("{} of {} messages were answered within {limit:?}", self.promises().len(), self.total);
+            panic!("{} of {} messages were answered within {limit:?}", self.promises().len(), self.total());
         }
     }
 
     async fn call(&self, machine: &Machine) {
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
-            if number >= self.total {
+            if number >= self.total() {
                 return;
             }
             let account = &self.accounts[usize::try_from(number).expect("few") % self.accounts.len()];
@@ -94,6 +94,16 @@ impl Load {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
+    }
+
+    /// Messages that are asked for in all.
+    pub fn total(&self) -> u64 {
+        self.total.load(Ordering::Relaxed)
+    }
+
+    /// So many more from now, and no others: whatever happened before happened in the middle of the load.
+    pub fn go_on_for(&self, more: u64) {
+        self.total.store(self.next.load(Ordering::Relaxed) + more, Ordering::Relaxed);
     }
 
     /// The callers go home; who waits for an answer stops waiting.

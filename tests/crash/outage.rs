@@ -12,18 +12,22 @@ use std::time::Duration;
 /// How long an outage lasts, once it is felt.
 const OUTAGE: Duration = Duration::from_secs(2);
 
-/// Callers send; somewhere in the middle `outage` happens, and in the end everybody is answered and all is settled.
-async fn go_through(machine: &Machine, accounts: Vec<String>, messages: u64, outage: impl AsyncFnOnce(&Load)) -> usize {
+/// Messages after an outage.
+const AFTER: u64 = 300;
+
+/// Callers send until `outage` has happened, and go on for a while; in the end everybody is answered and all is settled.
+async fn go_through(machine: &Machine, accounts: Vec<String>, outage: impl AsyncFnOnce(&Load)) -> usize {
     machine.command("chaos", json!({ "seed": 11, "hang": 0, "accept_then_hang": 0 })).await;
-    let load = Load::new(accounts, messages, None);
+    let load = Load::new(accounts, u64::MAX, None);
     tokio::join!(load.run(machine, 8, Duration::from_mins(2)), async {
         until("there is a load", Duration::from_secs(30), async || machine.journal().len() > 50).await;
         outage(&load).await;
+        load.go_on_for(AFTER);
     });
     machine.command("chaos", json!(null)).await;
     machine.settles().await;
     let verdict = machine.judged("after the outage", &load.answered()).await;
-    assert_eq!(load.answered().len(), usize::try_from(messages).expect("few"));
+    assert_eq!(load.answered().len(), usize::try_from(load.total()).expect("few"));
     assert!(verdict.accepted > verdict.messages / 2, "it did not go on:\n{verdict}");
     verdict.held
 }
@@ -36,7 +40,7 @@ async fn a_full_disk_lets_nothing_leave_and_all_goes_on_when_there_is_space() {
         let mut server = machine.start();
         machine.answers().await;
         let accounts = machine.set_up(&[100_000, 100_000]).await;
-        let held = go_through(&machine, accounts, 600, async |load| {
+        let held = go_through(&machine, accounts, async |load| {
             disk.set_full(true);
             let felt = async || load.refusals.lock().expect("no panic").iter().any(|status| *status >= 500);
             until("callers are refused", Duration::from_secs(10), felt).await;
@@ -74,7 +78,7 @@ async fn a_database_that_is_gone_stops_everything_and_all_goes_on_when_it_is_bac
         let (base, name) =
             machine.db_url.rsplit_once('/').map(|(base, name)| (base.to_owned(), name.to_owned())).expect("a URL");
         let terminate = format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'");
-        let held = go_through(&machine, accounts, 600, async |load| {
+        let held = go_through(&machine, accounts, async |load| {
             for _ in 0..10 {
                 admin(&base, terminate.clone()).await;
             }
