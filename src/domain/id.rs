@@ -1,7 +1,7 @@
 //! Identifiers: one type per noun, so that an account's id cannot be handed in for a message's.
 
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{borrow::Borrow, fmt};
 
 /// The text is no identifier of ours. Callers treat it as "not found": an id that cannot exist does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -18,8 +18,7 @@ macro_rules! ids {
         impl $name {
             /// Accepts a ULID in its canonical form: 26 characters of Crockford's base 32, upper case.
             pub fn parse(text: &str) -> Result<Self, NotAnId> {
-                let canonical = text.len() == 26 && text.bytes().all(|b| b.is_ascii_digit() || (b.is_ascii_uppercase() && !b"ILOU".contains(&b)));
-                if canonical { Ok(Self(text.to_owned())) } else { Err(NotAnId) }
+                Self::try_from(text.to_owned())
             }
 
             /// The canonical text, which sorts by time of creation.
@@ -30,9 +29,22 @@ macro_rules! ids {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&self.0) }
         }
 
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str { &self.0 }
+        }
+
+        // Found by its text in maps and sets: hash and order are the text's own.
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str { &self.0 }
+        }
+
         impl TryFrom<String> for $name {
             type Error = NotAnId;
-            fn try_from(text: String) -> Result<Self, NotAnId> { Self::parse(&text) }
+            fn try_from(text: String) -> Result<Self, NotAnId> {
+                let is_canonical = text.len() == 26
+                    && text.bytes().all(|b| b.is_ascii_digit() || (b.is_ascii_uppercase() && !b"ILOU".contains(&b)));
+                if is_canonical { Ok(Self(text)) } else { Err(NotAnId) }
+            }
         }
 
         impl std::str::FromStr for $name {

@@ -3,7 +3,7 @@
 use super::{Folder, account, each_engine, each_engine_twice, look, organization, queue};
 use futures::future::join_all;
 use std::time::Duration;
-use tern::server::store::{Db, Dialect};
+use tern::server::store::{Db, Dialect, usage::Reservation};
 
 #[tokio::test]
 async fn a_second_start_changes_nothing_and_keeps_the_data() {
@@ -89,9 +89,10 @@ async fn two_writers_on_one_database_take_turns() {
                 for _ in 0..30 {
                     let written = db.write(async |conn| {
                         super::store::usage::find(conn, &account, &super::day(super::TODAY)).await?;
-                        super::store::usage::reserve(conn, &account, super::TODAY, 1, 1_000).await
+                        let one = Reservation { account_id: account.as_str(), key: super::TODAY, count: 1 };
+                        super::store::usage::reserve(conn, db.dialect, &[one]).await
                     });
-                    assert!(written.await.expect("nobody is turned away"));
+                    written.await.expect("nobody is turned away");
                 }
             })
         });

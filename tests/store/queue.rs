@@ -15,29 +15,30 @@ use tern::{
     server::store::{
         self, Db,
         lane::Lane,
-        message::StoredMessage,
-        queue::{Settled, claim},
+        queue::{Due, Settled, claim},
+        report::Joined,
+        usage::Reservation,
     },
 };
 
 const LEASE_END: Timestamp = Timestamp(NOW.0 + MINUTE);
 
 /// Takes what is due of an account under a token.
-async fn take(db: &Db, account: &AccountId, limit: u32, token: &str) -> Vec<StoredMessage> {
+async fn take(db: &Db, account: &AccountId, limit: u32, token: &str) -> Vec<Due> {
     let got = db.write(async |conn| claim(conn, db.dialect, account, NOW, limit, token, LEASE_END).await).await;
     got.expect("claimed")
 }
 
 /// Takes one message with its attempt, as the worker does.
-async fn start(db: &Db, account: &AccountId, token: &str) -> (StoredMessage, AttemptId) {
+async fn start(db: &Db, account: &AccountId, token: &str) -> (Due, AttemptId) {
     let attempt: AttemptId = id();
     let got = db.write(async |conn| {
         let got = claim(conn, db.dialect, account, NOW, 1, token, LEASE_END).await?.remove(0);
         let row = store::queue::NewAttempt {
             id: attempt.as_str(),
-            message_id: got.message.id.as_str(),
+            message_id: got.id.as_str(),
             account_id: account.as_str(),
-            number: got.message.attempts,
+            number: got.attempts,
             token,
             quota_day: TODAY,
             started_at: NOW.0,
@@ -82,17 +83,18 @@ async fn a_claim_takes_the_oldest_due_and_leaves_the_rest() {
         }
         let taken = take(&db, &account.id, 2, "a").await;
         assert_eq!(ids(&taken), [due[0].clone(), due[2].clone()], "oldest first");
-        for message in &taken {
-            assert_eq!((message.message.status, message.message.attempts), (Status::Sending, 1));
-            assert_eq!(message.lease_token.as_deref(), Some("a"));
+        for due in &taken {
+            let held = look(&db, &organization, &due.id).await;
+            assert_eq!((held.message.status, held.message.attempts, due.attempts), (Status::Sending, 1, 1));
+            assert_eq!(held.lease_token.as_deref(), Some("a"));
         }
         assert_eq!(ids(&take(&db, &account.id, 9, "b").await), [due[1].clone()], "the last one is due in a minute");
     })
     .await;
 }
 
-fn ids(messages: &[StoredMessage]) -> Vec<MessageId> {
-    messages.iter().map(|stored| stored.message.id.clone()).collect()
+fn ids(claimed: &[Due]) -> Vec<MessageId> {
+    claimed.iter().map(|due| due.id.clone()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -151,14 +153,15 @@ async fn a_claim_under_way_does_not_hold_up_the_next_one_on_postgresql() {
 /// What the worker does in one transaction: lock the account, look at the usage, claim what fits, reserve it.
 async fn claim_within_limit(db: &Db, account: &AccountId, limit: u32, room: u32, token: &str) -> sqlx::Result<usize> {
     db.write(async |conn| {
-        store::account::lock(conn, db.dialect, account).await?;
+        store::account::lock_many(conn, db.dialect, [account]).await?;
         let used = store::usage::find(conn, account, &day(TODAY)).await?;
         let room = room.min(limit.saturating_sub(used));
         let got =
             if room == 0 { Vec::new() } else { claim(conn, db.dialect, account, NOW, room, token, LEASE_END).await? };
         let count = u32::try_from(got.len()).expect("a few");
         if count > 0 {
-            assert!(store::usage::reserve(conn, account, TODAY, count, limit).await?, "the lock let two in");
+            let reservation = Reservation { account_id: account.as_str(), key: TODAY, count };
+            store::usage::reserve(conn, db.dialect, &[reservation]).await?;
         }
         Ok(got.len())
     })
@@ -274,10 +277,26 @@ async fn a_report_during_the_call_leaves_the_lease_to_its_holder() {
         let message = queue(&db, &organization, &account.id, 1).await.remove(0);
         start(&db, &account.id, "token").await;
         let failure = Failure { code: "30003".to_owned(), message: "Unreachable.".to_owned(), retryable: true };
-        let advanced = db.write(async |conn| {
-            store::queue::advance(conn, &message, Status::Undelivered, Some("SM1"), Some(&failure), None, NOW).await
-        });
-        advanced.await.expect("written");
+        let joined = Joined {
+            id: message.as_str(),
+            status: Status::Undelivered.as_str(),
+            provider_message_id: Some("SM1"),
+            error_code: Some(&failure.code),
+            error_message: Some(&failure.message),
+            error_retryable: Some("yes"),
+            accepted_at: None,
+            poll_at: None,
+            updated_at: NOW.0,
+        };
+        let (standing, _) = db
+            .write(async |conn| {
+                let standing = store::report::lock_many(conn, db.dialect, &[&message]).await?;
+                Ok::<_, sqlx::Error>((standing, store::report::join(conn, db.dialect, &[joined]).await?))
+            })
+            .await
+            .expect("written");
+        let standing = standing.get(&message).expect("it is there");
+        assert_eq!((standing.status, standing.is_leased), (Status::Sending, true));
         let held = look(&db, &organization, &message).await;
         assert_eq!((held.message.status, held.lease_token.as_deref()), (Status::Undelivered, Some("token")));
         assert_eq!((held.message.error, held.message.provider_message_id), (Some(failure), Some("SM1".to_owned())));
@@ -299,10 +318,10 @@ async fn a_lease_that_ran_out_is_listed_as_lost() {
             store::queue::list_lost(&mut conn, at, 10).await.expect("listed")
         };
         assert_eq!(lost_at(LEASE_END.plus(-1)).await, [], "its sender may be alive");
-        assert_eq!(lost_at(LEASE_END).await, vec![gone.message.id.clone()], "of two, one was on its way");
-        settle(&db, &gone.message.id, &settled(Status::Unknown)).await;
+        assert_eq!(lost_at(LEASE_END).await, vec![gone.id.clone()], "of two, one was on its way");
+        settle(&db, &gone.id, &settled(Status::Unknown)).await;
         assert_eq!(lost_at(LEASE_END.plus(DAY)).await, []);
-        assert!(messages.contains(&gone.message.id));
+        assert!(messages.contains(&gone.id));
     })
     .await;
 }
@@ -315,9 +334,11 @@ async fn an_attempt_is_found_only_through_its_own_account() {
         let message = queue(&db, &organization, &ours.id, 1).await.remove(0);
         let (_, attempt) = start(&db, &ours.id, "token").await;
         let mut conn = db.read().await.expect("a connection");
-        let found = store::queue::find_attempt(&mut conn, &attempt, &ours.id).await.expect("asked");
-        assert_eq!(found, Some(message));
-        assert_eq!(store::queue::find_attempt(&mut conn, &attempt, &other.id).await.expect("asked"), None);
+        let unknown: AttemptId = id();
+        let found = store::report::find_attempts(&mut conn, db.dialect, &[&attempt, &unknown]).await.expect("asked");
+        let tried = found.get(&attempt).expect("found");
+        assert_eq!((found.len(), &tried.message_id, &tried.account_id), (1, &message, &ours.id));
+        assert_ne!(tried.account_id, other.id);
     })
     .await;
 }
@@ -342,8 +363,8 @@ async fn only_accounts_that_may_send_have_something_due() {
         });
         assert!(changed.await.expect("written"));
         let mut conn = db.read().await.expect("a connection");
-        let due: BTreeSet<_> =
-            store::queue::due_accounts(&mut conn, NOW, NOW).await.expect("asked").into_iter().collect();
+        let due = store::queue::due_accounts(&mut conn, NOW, NOW).await.expect("asked");
+        let due: BTreeSet<_> = due.into_iter().map(|(id, _)| id).collect();
         assert_eq!(due, BTreeSet::from([accounts[3].id.clone(), accounts[4].id.clone()]));
         assert!(!due.contains(&idle.id));
         assert_eq!(store::queue::due_accounts(&mut conn, NOW.plus(-1), NOW).await.expect("asked"), []);
@@ -361,7 +382,7 @@ async fn a_lane_that_is_blocked_waits_and_goes_again_for_its_own_reason_only() {
         let limit = WaitingReason::DailyLimit;
         let block = Waiting { reason: limit, since: NOW, until: Some(tomorrow), detail: "full".to_owned() };
         let lane = Lane { last_day: Some(TODAY.to_owned()), block: Some(block), ..Lane::default() };
-        db.write(async |conn| store::lane::save(conn, &account.id, &lane).await).await.expect("saved");
+        db.write(async |conn| store::lane::save(conn, db.dialect, &[(&account.id, &lane)]).await).await.expect("saved");
         let mut conn = db.read().await.expect("a connection");
         assert_eq!(store::lane::find(&mut conn, &account.id).await.expect("found"), lane);
         assert_eq!(store::lane::list(&mut conn, &organization).await.expect("listed").get(&account.id), Some(&lane));
@@ -448,7 +469,9 @@ async fn the_next_thing_to_do_is_the_earlier_of_a_due_message_and_a_question() {
         assert_eq!(next().await, Some(at));
         let mut conn = db.read().await.expect("a connection");
         assert!(store::queue::list_due_polls(&mut conn, NOW, 9).await.expect("listed").is_empty());
-        assert_eq!(ids(&store::queue::list_due_polls(&mut conn, at, 9).await.expect("listed")), vec![asked.clone()]);
+        let due = store::queue::list_due_polls(&mut conn, at, 9).await.expect("listed");
+        let due: Vec<_> = due.into_iter().map(|stored| stored.message.id).collect();
+        assert_eq!(due, [asked.clone()]);
         db.write(async |conn| store::queue::set_poll(conn, &asked, None).await).await.expect("written");
         assert_eq!(next().await, Some(later));
     })

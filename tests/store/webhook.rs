@@ -6,14 +6,41 @@ use tern::{
     domain::id::AccountId,
     server::{
         clock::new_id,
-        store::{self, Db},
+        store::{self, Db, webhook::NewCall},
     },
 };
 
 async fn call(db: &Db, account: &AccountId, key: &str) -> bool {
     let id = new_id(NOW);
-    let stored = db.write(async |conn| store::webhook::insert(conn, &id, account, None, key, "raw", NOW).await).await;
-    stored.expect("asked")
+    let row = NewCall {
+        id: &id,
+        account_id: account.as_str(),
+        message_id: None,
+        dedupe_key: key,
+        raw: "raw",
+        received_at: 0,
+    };
+    let stored = db.write(async |conn| store::webhook::insert(conn, db.dialect, &[row]).await).await;
+    stored.expect("asked").contains(&id)
+}
+
+#[tokio::test]
+async fn of_two_deliveries_in_one_batch_the_first_is_new() {
+    each_engine(async |db| {
+        let account = account(&db, &organization(&db).await).await.id;
+        let row = |id, dedupe_key| NewCall {
+            id,
+            account_id: account.as_str(),
+            message_id: None,
+            dedupe_key,
+            raw: "\"raw\" \u{1f44b}",
+            received_at: 0,
+        };
+        let rows = [row("1", "SM1 sent"), row("2", "SM1 sent"), row("3", "SM1 delivered")];
+        let new = db.write(async |conn| store::webhook::insert(conn, db.dialect, &rows).await).await.expect("stored");
+        assert_eq!(new, ["1".to_owned(), "3".to_owned()].into());
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -147,6 +147,15 @@ pub enum SendError {
     Unavailable(String),
     /// Perhaps sent: never repeated without evidence. A sentence.
     Unknown(String),
+    /// Certainly not sent: it was not even tried, because Tern is stopping. No adapter says this.
+    Withheld,
+}
+
+impl SendError {
+    /// The provider was reached and answered the call for what it was.
+    pub fn is_answer(&self) -> bool {
+        matches!(self, Self::Rejected(_) | Self::Unauthorized(_))
+    }
 }
 
 /// What a provider says about a message, asked or unasked.
@@ -294,6 +303,11 @@ pub trait Sender: Send + Sync {
     /// Whether [`Sender::find`] is an answer: what it does not find was not sent.
     fn can_find(&self) -> bool {
         false
+    }
+    /// Calls of one account at a time, beyond which latency grows and nothing else. What is claimed is of unknown outcome
+    /// after a crash, so no more are claimed than can be called.
+    fn most_at_once(&self) -> u32 {
+        256
     }
     /// Milliseconds after a receipt when it is first worth asking what became of the message.
     fn first_poll_after(&self) -> i64;

@@ -45,13 +45,20 @@ const REQUEST_MAX: Duration = Duration::from_mins(1);
 #[derive(Clone, FromRef)]
 pub struct HttpState {
     app: App,
-    options: LeptosOptions,
+    /// Shared: the state is copied some times for each request.
+    options: Arc<LeptosOptions>,
     limits: Arc<limit::Limits>,
+}
+
+impl FromRef<HttpState> for LeptosOptions {
+    fn from_ref(state: &HttpState) -> Self {
+        (*state.options).clone()
+    }
 }
 
 /// Everything that can be called.
 pub fn router(app: App, options: LeptosOptions) -> Router {
-    let state = HttpState { app: app.clone(), options: options.clone(), limits: Arc::default() };
+    let state = HttpState { app: app.clone(), options: Arc::new(options.clone()), limits: Arc::default() };
     let pages = generate_route_list(crate::ui::app::App);
     let context = {
         let app = app.clone();

@@ -19,7 +19,7 @@ use crate::{
     },
 };
 use axum::{
-    extract::{Request, State},
+    extract::{FromRef, Request, State},
     http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
@@ -76,7 +76,8 @@ pub async fn not_found(State(state): State<HttpState>, request: Request) -> Resp
             response.into_response()
         }
         _ => {
-            let (context_app, shell_app, options) = (state.app.clone(), state.app.clone(), state.options.clone());
+            let (context_app, shell_app, options) =
+                (state.app.clone(), state.app.clone(), LeptosOptions::from_ref(&state));
             let render = leptos_axum::render_app_async_with_context(
                 move || provide(&context_app),
                 move || shell(&shell_app, options.clone()),

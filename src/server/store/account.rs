@@ -1,6 +1,6 @@
 //! Sender accounts.
 
-use super::{Conn, Dialect, Sql, row};
+use super::{Conn, Dialect, Sql, batch_of_ids, row, rows};
 use crate::domain::{
     account::{Account, ConnectionStatus},
     channel::{Channel, Provider},
@@ -25,8 +25,14 @@ const LIST: &str = select!("where organization_id = $1 and deleted_at is null or
 const FIND: &str = select!("where id = $1 and organization_id = $2 and deleted_at is null");
 /// By id alone: the worker and webhooks, which act for no person.
 const LOAD: &str = select!("where id = $1");
-/// The same, and nobody else claims for the account until the transaction ends.
-const LOCK: Sql = Sql { sqlite: select!("where id = $1"), postgres: select!("where id = $1 for update") };
+/// Accounts of a batch, and nobody else claims for them until the transaction ends. In one order, so that two who lock
+/// several do not wait for each other.
+macro_rules! lock_many {
+    ($dialect:ident, $lock:literal) => {
+        concat!(select!("where id in (select x.id from "), rows!($dialect, id text), ") order by id", $lock)
+    };
+}
+const LOCK_MANY: Sql = Sql { sqlite: lock_many!(sqlite, ""), postgres: lock_many!(postgres, " for update") };
 const DEFAULT: &str = select!(
     "where organization_id = $1 and channel = $2 and deleted_at is null and paused_at is null \
      order by case when stopped_at is null then 0 else 1 end, id limit 1"
@@ -69,7 +75,7 @@ pub const STATEMENTS: &[&str] = &[
 ];
 
 /// Statements that differ.
-pub const DUAL: &[Sql] = &[LOCK];
+pub const DUAL: &[Sql] = &[LOCK_MANY];
 
 /// The word of the column `on_unknown`.
 fn on_unknown(resends: bool) -> &'static str {
@@ -190,10 +196,14 @@ pub async fn find_any(conn: &mut Conn, id: &AccountId) -> sqlx::Result<Option<St
     found.map(AccountRow::read).transpose()
 }
 
-/// One account, deleted or not, locked: whoever claims for it does so alone.
-pub async fn lock(conn: &mut Conn, dialect: Dialect, id: &AccountId) -> sqlx::Result<Option<StoredAccount>> {
-    let found: Option<AccountRow> = sqlx::query_as(LOCK.of(dialect)).bind(id.as_str()).fetch_optional(conn).await?;
-    found.map(AccountRow::read).transpose()
+/// Accounts, deleted or not, locked: whoever claims for them does so alone.
+pub async fn lock_many(
+    conn: &mut Conn,
+    dialect: Dialect,
+    ids: impl IntoIterator<Item = &AccountId>,
+) -> sqlx::Result<Vec<StoredAccount>> {
+    let rows: Vec<AccountRow> = sqlx::query_as(LOCK_MANY.of(dialect)).bind(batch_of_ids(ids)).fetch_all(conn).await?;
+    rows.into_iter().map(AccountRow::read).collect()
 }
 
 /// The organization's default for a channel: its oldest active account, if possible one that can send.

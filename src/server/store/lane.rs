@@ -1,11 +1,12 @@
 //! Lanes: what moves while an account sends. Why its whole queue waits stands here once.
 
-use super::{Conn, row};
+use super::{Conn, Dialect, Sql, batch, batch_of_ids, row, rows};
 use crate::domain::{
     id::{AccountId, OrganizationId},
     message::{Waiting, WaitingReason},
     time::Timestamp,
 };
+use serde::Serialize;
 use std::collections::HashMap;
 
 macro_rules! select {
@@ -19,17 +20,37 @@ macro_rules! select {
 }
 
 const FIND: &str = select!("where l.account_id = $1");
+macro_rules! find_many {
+    ($dialect:ident) => {
+        concat!(select!("where l.account_id in (select x.id from "), rows!($dialect, id text), ")")
+    };
+}
+const FIND_MANY: Sql = Sql { sqlite: find_many!(sqlite), postgres: find_many!(postgres) };
 const LIST: &str =
     select!("join account a on a.id = l.account_id where a.organization_id = $1 and a.deleted_at is null");
-const SAVE: &str = "insert into lane (account_id, next_at, last_day, failures, blocked_reason, blocked_since, blocked_until, blocked_detail) \
-     values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (account_id) do update set next_at = excluded.next_at, \
-     last_day = excluded.last_day, failures = excluded.failures, blocked_reason = excluded.blocked_reason, \
-     blocked_since = excluded.blocked_since, blocked_until = excluded.blocked_until, blocked_detail = excluded.blocked_detail";
+macro_rules! save {
+    ($dialect:ident) => {
+        concat!(
+            "insert into lane (account_id, next_at, last_day, failures, blocked_reason, blocked_since, blocked_until, blocked_detail) \
+             select x.account_id, x.next_at, x.last_day, x.failures, x.blocked_reason, x.blocked_since, x.blocked_until, x.blocked_detail from ",
+            rows!(
+                $dialect, account_id text, next_at bigint, last_day text, failures bigint, blocked_reason text, blocked_since bigint,
+                blocked_until bigint, blocked_detail text
+            ),
+            " where true on conflict (account_id) do update set next_at = excluded.next_at, last_day = excluded.last_day, \
+             failures = excluded.failures, blocked_reason = excluded.blocked_reason, blocked_since = excluded.blocked_since, \
+             blocked_until = excluded.blocked_until, blocked_detail = excluded.blocked_detail"
+        )
+    };
+}
+const SAVE: Sql = Sql { sqlite: save!(sqlite), postgres: save!(postgres) };
 const UNBLOCK: &str = "update lane set failures = 0, blocked_reason = null, blocked_since = null, blocked_until = null, blocked_detail = null \
      where account_id = $1 and (cast($2 as text) is null or blocked_reason = $2)";
 
 /// For the prepare test.
-pub const STATEMENTS: &[&str] = &[FIND, LIST, SAVE, UNBLOCK];
+pub const STATEMENTS: &[&str] = &[FIND, LIST, UNBLOCK];
+/// Statements that differ.
+pub const DUAL: &[Sql] = &[FIND_MANY, SAVE];
 
 /// An account's lane.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -92,21 +113,51 @@ pub async fn list(conn: &mut Conn, organization: &OrganizationId) -> sqlx::Resul
     rows.into_iter().map(LaneRow::read).collect()
 }
 
-/// Writes the lane of an account.
-pub async fn save(conn: &mut Conn, account: &AccountId, lane: &Lane) -> sqlx::Result<()> {
-    let block = lane.block.as_ref();
-    sqlx::query(SAVE)
-        .bind(account.as_str())
-        .bind(lane.next_at.0)
-        .bind(lane.last_day.as_deref())
-        .bind(i64::from(lane.failures))
-        .bind(block.map(|block| block.reason.as_str()))
-        .bind(block.map(|block| block.since.0))
-        .bind(block.and_then(|block| block.until).map(|at| at.0))
-        .bind(block.map(|block| block.detail.as_str()))
-        .execute(conn)
-        .await
-        .map(drop)
+/// The lanes of some accounts; those that have never sent are left out.
+pub async fn find_many(
+    conn: &mut Conn,
+    dialect: Dialect,
+    accounts: impl IntoIterator<Item = &AccountId>,
+) -> sqlx::Result<HashMap<AccountId, Lane>> {
+    let rows: Vec<LaneRow> = sqlx::query_as(FIND_MANY.of(dialect)).bind(batch_of_ids(accounts)).fetch_all(conn).await?;
+    rows.into_iter().map(LaneRow::read).collect()
+}
+
+#[derive(Serialize)]
+struct SavedRow<'a> {
+    account_id: &'a str,
+    next_at: i64,
+    last_day: Option<&'a str>,
+    failures: u32,
+    blocked_reason: Option<&'static str>,
+    blocked_since: Option<i64>,
+    blocked_until: Option<i64>,
+    blocked_detail: Option<&'a str>,
+}
+
+impl<'a> SavedRow<'a> {
+    fn new(account: &'a AccountId, lane: &'a Lane) -> Self {
+        let block = lane.block.as_ref();
+        Self {
+            account_id: account.as_str(),
+            next_at: lane.next_at.0,
+            last_day: lane.last_day.as_deref(),
+            failures: lane.failures,
+            blocked_reason: block.map(|block| block.reason.as_str()),
+            blocked_since: block.map(|block| block.since.0),
+            blocked_until: block.and_then(|block| block.until).map(|at| at.0),
+            blocked_detail: block.map(|block| block.detail.as_str()),
+        }
+    }
+}
+
+/// Writes the lanes of accounts.
+pub async fn save(conn: &mut Conn, dialect: Dialect, lanes: &[(&AccountId, &Lane)]) -> sqlx::Result<()> {
+    if lanes.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = lanes.iter().map(|(account, lane)| SavedRow::new(account, lane)).collect();
+    sqlx::query(SAVE.of(dialect)).bind(batch(&rows)).execute(conn).await.map(drop)
 }
 
 /// Lets the lane go again: whatever blocks it, or only if it is blocked for this reason.

@@ -16,6 +16,7 @@ pub mod lane;
 pub mod message;
 pub mod oracle;
 pub mod queue;
+pub mod report;
 pub mod row;
 pub mod session;
 pub mod suppression;
@@ -44,7 +45,7 @@ const SQLITE_MIN: (u32, u32, u32) = (3, 51, 3);
 
 /// `full`: a power cut must not forget an intent that a provider already acted on.
 const PRAGMAS: &str = "pragma busy_timeout = 10000; pragma journal_mode = wal; pragma synchronous = full; \
-                       pragma foreign_keys = on; pragma temp_store = memory";
+                       pragma foreign_keys = on; pragma temp_store = memory; pragma cache_size = -8000";
 
 /// Which engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +76,7 @@ impl Sql {
 /// A JSON array of objects in `$1` as the row source `x`: one statement for a whole batch.
 macro_rules! rows {
     (sqlite, $($column:ident $kind:ident),+) => {
-        concat!("(select null as _", $(", value->>'", stringify!($column), "' as ", stringify!($column),)+ " from json_each($1)) as x")
+        concat!("(select null as _", $(", value->>'", stringify!($column), "' as ", stringify!($column),)+ " from jsonb_each($1)) as x")
     };
     (postgres, $($column:ident $kind:ident),+) => {
         concat!("json_to_recordset($1::text::json) as x(_ text", $(", ", stringify!($column), " ", stringify!($kind)),+, ")")
@@ -86,6 +87,16 @@ pub(crate) use rows;
 /// The rows of a batch, for [`rows`].
 pub(crate) fn batch<T: serde::Serialize>(rows: &[T]) -> String {
     serde_json::to_string(rows).expect("plain data")
+}
+
+/// Each id once, for [`rows`] with the one column `id`.
+pub(crate) fn batch_of_ids<'a, T: AsRef<str> + 'a>(ids: impl IntoIterator<Item = &'a T>) -> String {
+    #[derive(serde::Serialize)]
+    struct Id<'a> {
+        id: &'a str,
+    }
+    let ids: std::collections::BTreeSet<&str> = ids.into_iter().map(AsRef::as_ref).collect();
+    batch(&ids.into_iter().map(|id| Id { id }).collect::<Vec<_>>())
 }
 
 /// The database: on SQLite one writer and several readers, on PostgreSQL one pool.
@@ -231,9 +242,18 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         usage::STATEMENTS,
         user::STATEMENTS,
         vault_canary::STATEMENTS,
-        webhook::STATEMENTS,
     ];
     let same = plain.into_iter().flatten().map(|text| Sql { sqlite: text, postgres: text });
-    let differ = [account::DUAL, message::DUAL, queue::DUAL, tally::DUAL, user::DUAL];
+    let differ = [
+        account::DUAL,
+        lane::DUAL,
+        message::DUAL,
+        queue::DUAL,
+        report::DUAL,
+        tally::DUAL,
+        usage::DUAL,
+        user::DUAL,
+        webhook::DUAL,
+    ];
     same.chain(differ.into_iter().flatten().copied())
 }

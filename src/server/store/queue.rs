@@ -5,10 +5,11 @@
 use super::{
     Conn, Dialect, Sql, batch,
     message::{MessageRow, StoredMessage, select},
-    rows,
+    row, rows,
 };
 use crate::domain::{
-    id::{AccountId, AttemptId, MessageId},
+    channel::Provider,
+    id::{AccountId, MessageId},
     message::{Failure, Status, Waiting},
     time::Timestamp,
 };
@@ -17,7 +18,7 @@ use std::collections::HashSet;
 
 /// Accounts with something due that may send. Each queue is only looked at its head, and a lane that is blocked not at
 /// all: a campaign that waits for tomorrow costs nothing today.
-const DUE_ACCOUNTS: &str = "select a.id from account a left join lane l on l.account_id = a.id \
+const DUE_ACCOUNTS: &str = "select a.id, a.provider from account a left join lane l on l.account_id = a.id \
      where a.paused_at is null and a.stopped_at is null and a.deleted_at is null \
      and coalesce(l.blocked_until, 0) <= $1 and coalesce(l.next_at, 0) <= $2 \
      and exists (select 1 from message m where m.account_id = a.id and m.status = 'queued' and m.due_at <= $1)";
@@ -31,7 +32,8 @@ macro_rules! claim {
             $lock,
             ") update message set status = 'sending', lease_token = $4, lease_until = $5, attempts = attempts + 1, \
              waiting_reason = null, waiting_since = null, waiting_until = null, waiting_detail = null, updated_at = $2 \
-             where id in (select id from due) and status = 'queued' returning id"
+             where id in (select id from due) and status = 'queued' \
+             returning id, recipient, subject, body, segments, attempts, due_at, created_at"
         )
     };
 }
@@ -41,7 +43,6 @@ const CLAIM: Sql = Sql { sqlite: claim!(""), postgres: claim!(" for update skip 
 /// A message that is about to be joined with a report: nobody else may read the same state meanwhile.
 const LOCK: Sql = Sql { sqlite: select!("where m.id = $1"), postgres: select!("where m.id = $1 for update") };
 
-const HELD: &str = select!("where m.lease_token = $1 and m.status = 'sending' order by m.due_at, m.id");
 macro_rules! insert_attempts {
     ($dialect:ident) => {
         concat!(
@@ -75,21 +76,25 @@ macro_rules! accept {
     };
 }
 const ACCEPT: Sql = Sql { sqlite: accept!(sqlite), postgres: accept!(postgres) };
+macro_rules! suppressed {
+    ($dialect:ident) => {
+        concat!(
+            "select x.id from ",
+            rows!($dialect, id text, organization_id text, channel text, recipient text),
+            " join suppression s on s.organization_id = x.organization_id and s.channel = x.channel and s.address = x.recipient"
+        )
+    };
+}
 /// What was claimed and must not be sent after all.
+const SUPPRESSED: Sql = Sql { sqlite: suppressed!(sqlite), postgres: suppressed!(postgres) };
 const SUPPRESS: &str = "update message set status = 'suppressed', attempts = attempts - 1, lease_token = null, lease_until = null, \
      error_code = 'suppressed', error_message = 'This recipient asked not to be contacted.', error_retryable = 'no', updated_at = $2 \
-     where lease_token = $1 and status = 'sending' and exists (select 1 from suppression s where s.organization_id = message.organization_id \
-     and s.channel = message.channel and s.address = message.recipient) returning id";
+     where id = $1";
 const FINISH_ATTEMPT: &str = "update attempt set finished_at = $3, outcome = $4, refunded_at = $5 \
      where message_id = $1 and token = $2 and finished_at is null returning quota_day";
-const FIND_ATTEMPT: &str = "select message_id from attempt where id = $1 and account_id = $2";
-const FIND_SUPERSEDED: &str = "select a.id from attempt a join message m on m.id = a.message_id \
-     where a.id = $1 and a.outcome = 'accepted' and (a.number < m.attempts or m.status = 'queued')";
 const SETTLE: &str = "update message set status = $2, provider_message_id = coalesce(provider_message_id, $3), \
      error_code = $4, error_message = $5, error_retryable = $6, accepted_at = coalesce(accepted_at, $7), poll_at = $8, \
      lease_token = null, lease_until = null, updated_at = $9 where id = $1";
-const ADVANCE: &str = "update message set status = $2, provider_message_id = coalesce(provider_message_id, $3), \
-     error_code = $4, error_message = $5, error_retryable = $6, poll_at = $8, updated_at = $7 where id = $1";
 /// What the last try left behind is not true of the next one.
 const REQUEUE: &str = "update message set status = 'queued', due_at = $2, lease_token = null, lease_until = null, \
      provider_message_id = null, accepted_at = null, poll_at = null, error_code = null, error_message = null, \
@@ -121,12 +126,8 @@ const HAS_TWIN: &str = "select id from message where account_id = $1 and recipie
 pub const STATEMENTS: &[&str] = &[
     DUE_ACCOUNTS,
     COUNT_QUEUED,
-    HELD,
     FINISH_ATTEMPT,
-    FIND_ATTEMPT,
-    FIND_SUPERSEDED,
     SETTLE,
-    ADVANCE,
     REQUEUE,
     CANCEL,
     CANCEL_ALL,
@@ -141,18 +142,69 @@ pub const STATEMENTS: &[&str] = &[
     SUPPRESS,
 ];
 /// Statements that differ.
-pub const DUAL: &[Sql] = &[CLAIM, LOCK, INSERT_ATTEMPTS, ACCEPT_ATTEMPTS, ACCEPT];
+pub const DUAL: &[Sql] = &[CLAIM, SUPPRESSED, LOCK, INSERT_ATTEMPTS, ACCEPT_ATTEMPTS, ACCEPT];
 
 /// Accounts that have something due and may send before `horizon`.
-pub async fn due_accounts(conn: &mut Conn, now: Timestamp, horizon: Timestamp) -> sqlx::Result<Vec<AccountId>> {
-    let ids: Vec<String> = sqlx::query_scalar(DUE_ACCOUNTS).bind(now.0).bind(horizon.0).fetch_all(conn).await?;
-    ids.into_iter().map(|id| super::row::id("id", id)).collect()
+pub async fn due_accounts(
+    conn: &mut Conn,
+    now: Timestamp,
+    horizon: Timestamp,
+) -> sqlx::Result<Vec<(AccountId, Provider)>> {
+    let rows: Vec<(String, String)> = sqlx::query_as(DUE_ACCOUNTS).bind(now.0).bind(horizon.0).fetch_all(conn).await?;
+    rows.into_iter()
+        .map(|(id, provider)| Ok((row::id("id", id)?, row::value("provider", &provider, Provider::from_name)?)))
+        .collect()
 }
 
 /// How many messages of an account are queued.
 pub async fn count_queued(conn: &mut Conn, account: &AccountId) -> sqlx::Result<u32> {
     let queued: i64 = sqlx::query_scalar(COUNT_QUEUED).bind(account.as_str()).fetch_one(conn).await?;
-    super::row::count("queued", queued)
+    row::count("queued", queued)
+}
+
+/// A message that was claimed: what its way to the provider needs, and no more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// The message, `sending`.
+    pub id: MessageId,
+    /// The recipient.
+    pub to: String,
+    /// E-mail only.
+    pub subject: Option<String>,
+    /// The text.
+    pub body: String,
+    /// What it counts at the provider; 1 where nothing is counted in segments.
+    pub segments: u32,
+    /// Its tries, this one included.
+    pub attempts: u32,
+    /// When it was handed in.
+    pub created_at: Timestamp,
+}
+
+#[derive(sqlx::FromRow)]
+struct DueRow {
+    id: String,
+    recipient: String,
+    subject: Option<String>,
+    body: String,
+    segments: i64,
+    attempts: i64,
+    due_at: i64,
+    created_at: i64,
+}
+
+impl DueRow {
+    fn read(self) -> sqlx::Result<Due> {
+        Ok(Due {
+            id: row::id("id", self.id)?,
+            to: self.recipient,
+            subject: self.subject,
+            body: self.body,
+            segments: row::count("segments", self.segments)?,
+            attempts: row::count("attempts", self.attempts)?,
+            created_at: Timestamp(self.created_at),
+        })
+    }
 }
 
 /// Takes up to `limit` due messages of an account under `token`; oldest first.
@@ -164,8 +216,8 @@ pub async fn claim(
     limit: u32,
     token: &str,
     lease_until: Timestamp,
-) -> sqlx::Result<Vec<StoredMessage>> {
-    sqlx::query(CLAIM.of(dialect))
+) -> sqlx::Result<Vec<Due>> {
+    let mut rows: Vec<DueRow> = sqlx::query_as(CLAIM.of(dialect))
         .bind(account.as_str())
         .bind(now.0)
         .bind(i64::from(limit))
@@ -173,8 +225,8 @@ pub async fn claim(
         .bind(lease_until.0)
         .fetch_all(&mut *conn)
         .await?;
-    let rows: Vec<MessageRow> = sqlx::query_as(HELD).bind(token).fetch_all(conn).await?;
-    rows.into_iter().map(MessageRow::read).collect()
+    rows.sort_unstable_by(|a, b| (a.due_at, &a.id).cmp(&(b.due_at, &b.id)));
+    rows.into_iter().map(DueRow::read).collect()
 }
 
 /// A try, as it is written down before it is made.
@@ -198,6 +250,9 @@ pub struct NewAttempt<'a> {
 
 /// Writes down tries before they are made.
 pub async fn insert_attempts(conn: &mut Conn, dialect: Dialect, attempts: &[NewAttempt<'_>]) -> sqlx::Result<()> {
+    if attempts.is_empty() {
+        return Ok(());
+    }
     sqlx::query(INSERT_ATTEMPTS.of(dialect)).bind(batch(attempts)).execute(conn).await.map(drop)
 }
 
@@ -229,20 +284,41 @@ pub async fn accept(
 ) -> sqlx::Result<HashSet<MessageId>> {
     let ids: Vec<String> =
         sqlx::query_scalar(ACCEPT.of(dialect)).bind(batch(acceptances)).fetch_all(&mut *conn).await?;
-    let settled: HashSet<MessageId> =
-        ids.into_iter().map(|id| super::row::id("id", id)).collect::<sqlx::Result<_>>()?;
+    let settled: HashSet<MessageId> = ids.into_iter().map(|id| row::id("id", id)).collect::<sqlx::Result<_>>()?;
     let closed: Vec<&Acceptance<'_>> =
-        acceptances.iter().filter(|row| row.message_id.parse().is_ok_and(|id| settled.contains(&id))).collect();
+        acceptances.iter().filter(|acceptance| settled.contains(acceptance.message_id)).collect();
     if !closed.is_empty() {
         sqlx::query(ACCEPT_ATTEMPTS.of(dialect)).bind(batch(&closed)).execute(conn).await?;
     }
     Ok(settled)
 }
 
-/// Takes out of a claim what must not be sent after all.
-pub async fn suppress(conn: &mut Conn, token: &str, now: Timestamp) -> sqlx::Result<Vec<MessageId>> {
-    let ids: Vec<String> = sqlx::query_scalar(SUPPRESS).bind(token).bind(now.0).fetch_all(conn).await?;
-    ids.into_iter().map(|id| super::row::id("id", id)).collect()
+/// A claimed message and whom it is for.
+#[derive(Debug, Serialize)]
+pub struct Addressed<'a> {
+    /// The message.
+    pub id: &'a str,
+    /// Whose message.
+    pub organization_id: &'a str,
+    /// The way.
+    pub channel: &'static str,
+    /// The recipient.
+    pub recipient: &'a str,
+}
+
+/// Takes out of a claim what must not be sent after all: those whose recipient asked for it.
+pub async fn suppress(
+    conn: &mut Conn,
+    dialect: Dialect,
+    claimed: &[Addressed<'_>],
+    now: Timestamp,
+) -> sqlx::Result<HashSet<MessageId>> {
+    let ids: Vec<String> =
+        sqlx::query_scalar(SUPPRESSED.of(dialect)).bind(batch(claimed)).fetch_all(&mut *conn).await?;
+    for id in &ids {
+        sqlx::query(SUPPRESS).bind(id).bind(now.0).execute(&mut *conn).await?;
+    }
+    ids.into_iter().map(|id| row::id("id", id)).collect()
 }
 
 /// Closes the open try of `token`; the day its quota was reserved on, or `None` when it was closed before.
@@ -263,19 +339,6 @@ pub async fn finish_attempt(
         .fetch_all(conn)
         .await?;
     Ok(days.into_iter().next().flatten())
-}
-
-/// The message of a try through an account.
-pub async fn find_attempt(conn: &mut Conn, id: &AttemptId, account: &AccountId) -> sqlx::Result<Option<MessageId>> {
-    let found: Option<String> =
-        sqlx::query_scalar(FIND_ATTEMPT).bind(id.as_str()).bind(account.as_str()).fetch_optional(conn).await?;
-    found.map(|id| super::row::id("message_id", id)).transpose()
-}
-
-/// True when the try was made and another one was ordered after it.
-pub async fn is_superseded(conn: &mut Conn, id: &AttemptId) -> sqlx::Result<bool> {
-    let found: Option<String> = sqlx::query_scalar(FIND_SUPERSEDED).bind(id.as_str()).fetch_optional(conn).await?;
-    Ok(found.is_some())
 }
 
 /// Reads a message and keeps others from changing it until the transaction ends.
@@ -321,31 +384,6 @@ pub async fn settle(conn: &mut Conn, id: &MessageId, settled: &Settled<'_>, now:
         .map(drop)
 }
 
-/// Writes what a report says of a message whose own result is still to come: the lease stays. `poll_at` takes over if
-/// that result never comes.
-pub async fn advance(
-    conn: &mut Conn,
-    id: &MessageId,
-    status: Status,
-    provider_message_id: Option<&str>,
-    failure: Option<&Failure>,
-    poll_at: Option<Timestamp>,
-    now: Timestamp,
-) -> sqlx::Result<()> {
-    sqlx::query(ADVANCE)
-        .bind(id.as_str())
-        .bind(status.as_str())
-        .bind(provider_message_id)
-        .bind(failure.map(|e| e.code.as_str()))
-        .bind(failure.map(|e| e.message.as_str()))
-        .bind(failure.map(|e| if e.retryable { "yes" } else { "no" }))
-        .bind(now.0)
-        .bind(poll_at.map(|at| at.0))
-        .execute(conn)
-        .await
-        .map(drop)
-}
-
 /// Puts a message back; it says why it waits.
 pub async fn requeue(
     conn: &mut Conn,
@@ -374,13 +412,13 @@ pub async fn cancel(conn: &mut Conn, id: &MessageId, now: Timestamp) -> sqlx::Re
 /// Cancels what an account has queued.
 pub async fn cancel_all(conn: &mut Conn, account: &AccountId, now: Timestamp) -> sqlx::Result<Vec<MessageId>> {
     let ids: Vec<String> = sqlx::query_scalar(CANCEL_ALL).bind(account.as_str()).bind(now.0).fetch_all(conn).await?;
-    ids.into_iter().map(|id| super::row::id("id", id)).collect()
+    ids.into_iter().map(|id| row::id("id", id)).collect()
 }
 
 /// Messages whose sender died: the lease ran out before a result came.
 pub async fn list_lost(conn: &mut Conn, now: Timestamp, limit: i64) -> sqlx::Result<Vec<MessageId>> {
     let ids: Vec<String> = sqlx::query_scalar(LOST).bind(now.0).bind(limit).fetch_all(conn).await?;
-    ids.into_iter().map(|id| super::row::id("id", id)).collect()
+    ids.into_iter().map(|id| row::id("id", id)).collect()
 }
 
 /// Messages whose provider is to be asked.

@@ -14,7 +14,7 @@ use crate::{
         clock::new_id,
         error::Error,
         live::Topic,
-        store::{self, Conn, message::StoredMessage},
+        store::{self, Conn, message::StoredMessage, usage::Reservation},
     },
 };
 
@@ -93,12 +93,17 @@ async fn fill(
         story(app, conn, &stored.message, at).await?;
         let (day, _) = day_of(at, "UTC");
         if day == today && status != Status::Canceled {
-            store::usage::reserve(conn, &account.id, &day, 1, account.daily_limit).await?;
+            reserve(app, conn, account, &day, 1).await?;
         }
     }
     // Round numbers of today make the bars worth looking at.
     let more = [37, 84, 62].get(shift).copied().unwrap_or(10);
-    store::usage::reserve(conn, &account.id, &today, more, account.daily_limit).await.map(drop)
+    reserve(app, conn, account, &today, more).await
+}
+
+async fn reserve(app: &App, conn: &mut Conn, account: &Account, key: &str, count: u32) -> sqlx::Result<()> {
+    let reservation = Reservation { account_id: account.id.as_str(), key, count };
+    store::usage::reserve(conn, app.db.dialect, &[reservation]).await
 }
 
 fn message(account: &Account, index: usize, body: &str, status: Status, at: Timestamp) -> Message {

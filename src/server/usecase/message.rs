@@ -182,7 +182,7 @@ async fn queue_strictly(who: &Who, new: &NewMessage, idempotency: Option<Idempot
                 return Ok(Queued::earlier(earlier));
             }
             let mut account = choose_account(conn, who, new).await?;
-            store::account::lock(conn, app.db.dialect, &account.account.id).await?;
+            store::account::lock_many(conn, app.db.dialect, [&account.account.id]).await?;
             // What was claimed while we waited for the lock counts.
             with_usage(conn, &mut account, app.clock.now()).await?;
             let queued = store::queue::count_queued(conn, &account.account.id).await?;

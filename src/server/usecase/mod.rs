@@ -11,5 +11,6 @@ pub mod email_account;
 pub mod installation;
 pub mod keys;
 pub mod message;
+pub mod report;
 pub mod session;
 pub mod webhook;

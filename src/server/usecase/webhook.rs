@@ -6,21 +6,24 @@ use crate::{
         channel::Channel,
         id::{AccountId, AttemptId, MessageId},
         message::{Direction, Message, Source, Status},
-        time::MINUTE,
     },
     server::{
         App,
-        channel::{Inbound, Incoming, Report, Told, ToldEvent},
+        channel::{Inbound, Incoming, Told, ToldEvent},
         error::Error,
         live::Topic,
         store::{
-            self, Conn,
+            self, Conn, Dialect,
             account::StoredAccount,
             message::StoredMessage,
-            queue::Settled,
+            report::Tried,
             tally::{Kind, Tally},
+            webhook::NewCall,
         },
-        usecase::account,
+        usecase::{
+            account,
+            report::{self, News},
+        },
     },
 };
 
@@ -60,109 +63,79 @@ pub struct Heard {
 
 /// Stores and joins calls that came at the same time in one transaction: for each the message that changed, if one did.
 pub async fn hear(app: &App, batch: &[Heard]) -> Vec<Result<Option<MessageId>, ApiError>> {
-    let stored = app.db.write(async |conn| {
-        let mut touched = Vec::with_capacity(batch.len());
-        for heard in batch {
-            touched.push(Ok(hear_one(app, conn, heard).await?));
-        }
-        Ok::<_, sqlx::Error>(touched)
-    });
-    stored.await.unwrap_or_else(|error| vec![Err(Error::from(error).into()); batch.len()])
-}
-
-async fn hear_one(app: &App, conn: &mut Conn, heard: &Heard) -> sqlx::Result<Option<MessageId>> {
-    let Heard { stored, attempt, told } = heard;
-    let (id, now) = (&stored.account.id, app.clock.now());
-    let message = match (attempt, &told.event) {
-        (Some(attempt), _) => store::queue::find_attempt(conn, attempt, id).await?,
-        (None, ToldEvent::Status { provider_message_id, .. }) => {
-            store::message::find_by_provider_id(conn, id, provider_message_id).await?
-        }
-        (None, ToldEvent::Inbound(_)) => None,
-    };
-    let call_id = app.new_id::<AttemptId>();
-    let key = match attempt {
-        Some(attempt) => format!("{attempt}:{}", told.dedupe_key),
-        None => told.dedupe_key.clone(),
-    };
-    if !store::webhook::insert(conn, call_id.as_str(), id, message.as_ref(), &key, &told.raw, now).await? {
-        return Ok(None); // a repeat
-    }
-    match (&told.event, message) {
-        (ToldEvent::Status { provider_message_id, report: Some(report) }, Some(message)) => {
-            if let Some(attempt) = attempt
-                && !matches!(report.status, Status::Delivered | Status::Read)
-                && store::queue::is_superseded(conn, attempt).await?
-            {
-                // Only an arrival says anything about a message that is being sent once more.
-                let mut event = store::message::event(app.new_id(), now, report.status, Source::Webhook);
-                event.provider_status = Some(report.provider_status.clone());
-                event.error.clone_from(&report.failure);
-                event.detail = Some("About an earlier try.".to_owned());
-                store::message::insert_event(conn, app.db.dialect, &message, &event).await?;
-                return Ok(Some(message));
-            }
-            apply(app, conn, &message, report, Some(provider_message_id), Source::Webhook).await?;
-            Ok(Some(message))
-        }
-        (ToldEvent::Inbound(inbound), _) => take_in(app, conn, stored, inbound).await,
-        _ => Ok(None),
+    match app.db.write(async |conn| store_and_join(app, conn, batch).await).await {
+        Ok(touched) => touched.into_iter().map(Ok).collect(),
+        Err(error) => vec![Err(Error::from(error).into()); batch.len()],
     }
 }
 
-/// Joins a report with a message's status: any order and any repetition of reports ends in the same status. Every
-/// report that says something new becomes part of the timeline.
-pub async fn apply(
-    app: &App,
-    conn: &mut Conn,
-    id: &MessageId,
-    report: &Report,
-    provider_message_id: Option<&str>,
-    source: Source,
-) -> sqlx::Result<Option<Status>> {
-    let Some(locked) = store::queue::lock(conn, app.db.dialect, id).await? else { return Ok(None) };
+async fn store_and_join(app: &App, conn: &mut Conn, batch: &[Heard]) -> sqlx::Result<Vec<Option<MessageId>>> {
+    let about = messages_of(conn, app.db.dialect, batch).await?;
     let now = app.clock.now();
-    let before = locked.message.status;
-    let status = before.join(report.status);
-    if status != before {
-        let failure = match status {
-            Status::Failed | Status::Undelivered => report.failure.as_ref(),
-            _ => None,
-        };
-        let accepted_at = Some(locked.accepted_at.unwrap_or(now));
-        let poll_at = (!status.is_final()).then(|| now.plus(MINUTE));
-        // A message in flight stays leased: its own result closes the attempt, and is joined in turn.
-        if locked.lease_token.is_some() {
-            store::queue::advance(conn, id, status, provider_message_id, failure, poll_at, now).await?;
-        } else {
-            let settled = Settled { status, provider_message_id, failure, accepted_at, poll_at };
-            store::queue::settle(conn, id, &settled, now).await?;
+    let names: Vec<(AttemptId, String)> = batch
+        .iter()
+        .map(|heard| {
+            let key = &heard.told.dedupe_key;
+            let key = heard.attempt.as_ref().map_or_else(|| key.clone(), |attempt| format!("{attempt}:{key}"));
+            (app.new_id(), key)
+        })
+        .collect();
+    let calls: Vec<NewCall<'_>> = batch
+        .iter()
+        .zip(&names)
+        .zip(&about)
+        .map(|((heard, (id, dedupe_key)), about)| NewCall {
+            id: id.as_str(),
+            account_id: heard.stored.account.id.as_str(),
+            message_id: about.as_ref().map(|about| about.message_id.as_str()),
+            dedupe_key,
+            raw: &heard.told.raw,
+            received_at: now.0,
+        })
+        .collect();
+    let new = store::webhook::insert(conn, app.db.dialect, &calls).await?;
+    let (mut news, mut touched) = (Vec::new(), vec![None; batch.len()]);
+    for (n, (heard, about)) in batch.iter().zip(&about).enumerate() {
+        if !new.contains(names[n].0.as_str()) {
+            continue; // a repeat
+        }
+        match (&heard.told.event, about) {
+            (ToldEvent::Status { provider_message_id, report: Some(report) }, Some(about)) => {
+                news.push(News {
+                    message: &about.message_id,
+                    report,
+                    provider_message_id: Some(provider_message_id),
+                    source: Source::Webhook,
+                    is_superseded: about.is_superseded,
+                });
+                touched[n] = Some(about.message_id.clone());
+            }
+            (ToldEvent::Inbound(inbound), _) => touched[n] = take_in(app, conn, &heard.stored, inbound).await?,
+            _ => {}
         }
     }
-    let mut event = store::message::event(app.new_id(), now, report.status, source);
-    event.provider_status = Some(report.provider_status.clone());
-    event.error.clone_from(&report.failure);
-    if status != report.status {
-        event.detail = Some(format!("Arrived late; the message is {} already.", status.label().to_lowercase()));
-    }
-    store::message::insert_event(conn, app.db.dialect, id, &event).await?;
-    let mut tally = Tally::default();
-    for kind in news(before, status) {
-        tally.count(&locked.organization_id, locked.message.channel, kind);
-    }
-    tally.save(conn, app.db.dialect, now).await?;
-    Ok(Some(status))
+    report::join(app, conn, &news).await?;
+    Ok(touched)
 }
 
-/// What a change of status adds to the numbers of the day. That a provider took a message is counted with its answer,
-/// unless there was none.
-fn news(before: Status, status: Status) -> impl Iterator<Item = Kind> {
-    let arrived = |status| matches!(status, Status::Delivered | Status::Read);
-    let failed = |status| matches!(status, Status::Failed | Status::Undelivered);
-    let taken = (before == Status::Unknown && status != before).then_some(Kind::Accepted);
-    let delivered = (arrived(status) && !arrived(before)).then_some(Kind::Delivered);
-    let lost = (failed(status) && !failed(before)).then_some(Kind::Failed);
-    [taken, delivered, lost].into_iter().flatten()
+/// Which message each call is about: the one of the try that our own callback URL named, else the one that the provider
+/// names.
+async fn messages_of(conn: &mut Conn, dialect: Dialect, batch: &[Heard]) -> sqlx::Result<Vec<Option<Tried>>> {
+    let tries: Vec<&AttemptId> = batch.iter().filter_map(|heard| heard.attempt.as_ref()).collect();
+    let tries = store::report::find_attempts(conn, dialect, &tries).await?;
+    let mut about = Vec::with_capacity(batch.len());
+    for Heard { stored, attempt, told } in batch {
+        let id = &stored.account.id;
+        about.push(match (attempt, &told.event) {
+            (Some(attempt), _) => tries.get(attempt).filter(|tried| tried.account_id == *id).cloned(),
+            (None, ToldEvent::Status { provider_message_id, .. }) => {
+                let found = store::message::find_by_provider_id(conn, id, provider_message_id).await?;
+                found.map(|message_id| Tried { message_id, account_id: id.clone(), is_superseded: false })
+            }
+            (None, ToldEvent::Inbound(_)) => None,
+        });
+    }
+    Ok(about)
 }
 
 /// Stores a message to us, once.

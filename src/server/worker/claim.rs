@@ -11,14 +11,21 @@ use crate::{
     server::{
         App,
         bucket::Bucket,
+        channel::Login,
         clock::{chance, new_id},
         error::Error,
         live::Topic,
-        store::{self, Conn, account::StoredAccount, lane::Lane, message::StoredMessage, queue::NewAttempt},
-        usecase::message::limit_reached,
+        store::{
+            self, Conn,
+            account::StoredAccount,
+            lane::Lane,
+            queue::{Addressed, Due, NewAttempt},
+            usage::Reservation,
+        },
+        usecase::{account, message::limit_reached},
     },
 };
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Messages of a paced lane are claimed so far ahead of their turn: often enough for a steady pace, seldom enough for the
 /// disk.
@@ -36,36 +43,30 @@ pub struct Claim {
 pub struct Through {
     /// The account.
     pub account: StoredAccount,
+    /// Its credentials, opened once for all messages of the claim; `None` when they cannot be.
+    pub login: Option<Login>,
     /// Its calls in a row that did not reach the provider.
     pub failures: u32,
 }
 
 /// A message under our lease.
-#[derive(Clone)]
 pub struct Claimed {
-    /// The message, `sending`.
-    pub stored: StoredMessage,
+    /// The message.
+    pub due: Due,
     /// This try.
     pub attempt: AttemptId,
     /// Whoever settles the message must show it.
-    pub token: String,
+    pub token: Arc<str>,
     /// Not before this instant.
     pub at: Timestamp,
 }
 
 /// Takes what each account may send now, at most so many messages each.
-pub async fn claim(app: &App, lanes: &[(AccountId, u32)]) -> Result<Vec<Claim>, Error> {
+pub async fn claim(app: &App, rooms: &BTreeMap<AccountId, u32>) -> Result<Vec<Claim>, Error> {
     let now = app.clock.now();
-    let claims = app
-        .db
-        .write(async |conn| {
-            let mut claims = Vec::new();
-            for (account, room) in lanes {
-                claims.extend(lane(app, conn, account, *room, now).await?);
-            }
-            Ok::<_, sqlx::Error>(claims)
-        })
-        .await?;
+    let token: Arc<str> = new_id(now).into();
+    let pass = Pass { app, now, token };
+    let claims = app.db.write(async |conn| pass.run(conn, rooms).await).await?;
     for claim in &claims {
         let account = &claim.through.account;
         app.live.publish(&account.organization_id, Topic::Accounts, Some(account.account.id.as_str()));
@@ -73,75 +74,166 @@ pub async fn claim(app: &App, lanes: &[(AccountId, u32)]) -> Result<Vec<Claim>, 
     Ok(claims)
 }
 
-async fn lane(app: &App, conn: &mut Conn, id: &AccountId, room: u32, now: Timestamp) -> sqlx::Result<Option<Claim>> {
-    let Some(stored) = store::account::lock(conn, app.db.dialect, id).await? else { return Ok(None) };
-    let mut lane = store::lane::find(conn, id).await?;
-    if !stored.account.is_active || stored.is_stopped || lane.blocked(now).is_some() {
-        return Ok(None);
+/// One transaction's claims, all under one token.
+struct Pass<'a> {
+    app: &'a App,
+    now: Timestamp,
+    token: Arc<str>,
+}
+
+/// An account while messages are claimed for it.
+struct Turn {
+    stored: StoredAccount,
+    lane: Lane,
+    bucket: Bucket,
+    claimed: Vec<Claimed>,
+}
+
+impl Pass<'_> {
+    async fn run(&self, conn: &mut Conn, rooms: &BTreeMap<AccountId, u32>) -> sqlx::Result<Vec<Claim>> {
+        let dialect = self.app.db.dialect;
+        let mut turns = self.open(conn, rooms.keys()).await?;
+        let buckets: Vec<_> = turns.iter().map(|turn| (&turn.stored.account.id, &turn.bucket)).collect();
+        let used = store::usage::find_many(conn, dialect, &buckets).await?;
+        let mut moved = vec![false; turns.len()];
+        for (turn, moved) in turns.iter_mut().zip(&mut moved) {
+            let id = &turn.stored.account.id;
+            let (room, used) = (rooms.get(id).copied().unwrap_or(0), used.get(id).copied().unwrap_or(0));
+            *moved = self.take(conn, turn, room, used).await?;
+        }
+        self.reserve(conn, &turns).await?;
+        let lanes: Vec<_> = turns.iter().zip(moved).filter(|(_, moved)| *moved).map(|(turn, _)| turn).collect();
+        let lanes: Vec<_> = lanes.iter().map(|turn| (&turn.stored.account.id, &turn.lane)).collect();
+        store::lane::save(conn, dialect, &lanes).await?;
+        Ok(turns.into_iter().filter(|turn| !turn.claimed.is_empty()).map(|turn| self.claim(turn)).collect())
     }
-    let pace = &stored.account.pace;
-    let bucket = Bucket::at(now, pace, lane.last_day.as_deref());
-    let limit = pace.limit_of_day(stored.account.daily_limit, now);
-    let used = store::usage::find(conn, id, &bucket).await?;
-    let left = limit.saturating_sub(used);
-    let mut room = room.min(left).min(in_pace(&stored, &lane, now));
-    let is_probe = lane.failures >= BREAK_AT;
-    if is_probe {
-        room = room.min(1);
-    }
-    let token = new_id(now);
-    let mut messages = Vec::new();
-    if room > 0 {
-        let lease_until = now.plus(app.settings.lease());
-        messages = store::queue::claim(conn, app.db.dialect, id, now, room, &token, lease_until).await?;
-        leave_out_suppressed(app, conn, &token, &mut messages, now).await?;
-    }
-    let count = u32::try_from(messages.len()).unwrap_or(room);
-    if count > 0 && !store::usage::reserve(conn, id, &bucket.key, count, u32::MAX >> 1).await? {
-        return Err(sqlx::Error::Protocol("usage could not be reserved".to_owned()));
-    }
-    let before = lane.clone();
-    lane.block = None;
-    if count >= left {
-        lane.block = Some(Waiting {
-            reason: WaitingReason::DailyLimit,
-            since: now,
-            until: Some(bucket.until),
-            detail: limit_reached(&stored.account, limit),
+
+    /// The accounts that may send, locked, each with its lane.
+    async fn open(&self, conn: &mut Conn, ids: impl Iterator<Item = &AccountId> + Clone) -> sqlx::Result<Vec<Turn>> {
+        let dialect = self.app.db.dialect;
+        let accounts = store::account::lock_many(conn, dialect, ids.clone()).await?;
+        let mut lanes = store::lane::find_many(conn, dialect, ids).await?;
+        let turns = accounts.into_iter().filter_map(|stored| {
+            let lane = lanes.remove(&stored.account.id).unwrap_or_default();
+            let may_send = stored.account.is_active && !stored.is_stopped && lane.blocked(self.now).is_none();
+            let bucket = Bucket::at(self.now, &stored.account.pace, lane.last_day.as_deref());
+            may_send.then_some(Turn { stored, lane, bucket, claimed: Vec::new() })
         });
+        Ok(turns.collect())
     }
-    if is_probe && count > 0 && lane.block.is_none() {
-        // Others wait for what becomes of this one; its success ends the pause, a crash outlasts it by a lease.
-        lane.block = Some(Waiting {
-            reason: WaitingReason::Provider,
-            since: now,
-            until: Some(now.plus(app.settings.lease())),
-            detail: "One message is on its way, to see whether the provider can be reached again.".to_owned(),
-        });
+
+    /// Claims for one account, of which `used` counts against its limit; true when its lane changed.
+    async fn take(&self, conn: &mut Conn, turn: &mut Turn, room: u32, used: u32) -> sqlx::Result<bool> {
+        let (app, now) = (self.app, self.now);
+        let (id, pace) = (&turn.stored.account.id, &turn.stored.account.pace);
+        let limit = pace.limit_of_day(turn.stored.account.daily_limit, now);
+        let left = limit.saturating_sub(used);
+        let is_probe = turn.lane.failures >= BREAK_AT;
+        let room = room.min(left).min(in_pace(&turn.stored, &turn.lane, now)).min(if is_probe { 1 } else { u32::MAX });
+        let mut due = Vec::new();
+        if room > 0 {
+            let lease_until = now.plus(app.settings.lease());
+            due = store::queue::claim(conn, app.db.dialect, id, now, room, &self.token, lease_until).await?;
+            self.leave_out_suppressed(conn, &turn.stored, &mut due).await?;
+        }
+        let count = u32::try_from(due.len()).unwrap_or(room);
+        let before = turn.lane.clone();
+        turn.lane.block = None;
+        if count >= left {
+            turn.lane.block = Some(Waiting {
+                reason: WaitingReason::DailyLimit,
+                since: now,
+                until: Some(turn.bucket.until),
+                detail: limit_reached(&turn.stored.account, limit),
+            });
+        }
+        if is_probe && count > 0 && turn.lane.block.is_none() {
+            // Others wait for what becomes of this one; its success ends the pause, a crash outlasts it by a lease.
+            turn.lane.block = Some(Waiting {
+                reason: WaitingReason::Provider,
+                since: now,
+                until: Some(now.plus(app.settings.lease())),
+                detail: "One message is on its way, to see whether the provider can be reached again.".to_owned(),
+            });
+        }
+        turn.lane.last_day = Some(turn.bucket.key.clone());
+        turn.claimed = self.start(&mut turn.lane, &turn.stored, due);
+        Ok(turn.lane != before)
     }
-    lane.last_day = Some(bucket.key.clone());
-    let claimed = start(app, &mut lane, &stored, messages, &token, now);
-    if lane != before {
-        store::lane::save(conn, id, &lane).await?;
+
+    /// Gives each message its turn and its try.
+    fn start(&self, lane: &mut Lane, stored: &StoredAccount, due: Vec<Due>) -> Vec<Claimed> {
+        let (pace, now) = (&stored.account.pace, self.now);
+        due.into_iter()
+            .map(|due| {
+                let at = if pace.is_free() { now } else { Timestamp(lane.next_at.0.max(now.0)) };
+                if !pace.is_free() {
+                    lane.next_at = at.plus(pace.interval(due.segments, chance()));
+                }
+                Claimed { due, attempt: self.app.new_id(), token: self.token.clone(), at }
+            })
+            .collect()
     }
-    let attempts: Vec<NewAttempt<'_>> = claimed
-        .iter()
-        .map(|claimed| NewAttempt {
-            id: claimed.attempt.as_str(),
-            message_id: claimed.stored.message.id.as_str(),
-            account_id: id.as_str(),
-            number: claimed.stored.message.attempts,
-            token: &claimed.token,
-            quota_day: &bucket.key,
-            started_at: now.0,
-        })
-        .collect();
-    if attempts.is_empty() {
-        return Ok(None);
+
+    /// Checked here and not when the message was queued: nothing slips between.
+    async fn leave_out_suppressed(
+        &self,
+        conn: &mut Conn,
+        stored: &StoredAccount,
+        due: &mut Vec<Due>,
+    ) -> sqlx::Result<()> {
+        if due.is_empty() {
+            return Ok(());
+        }
+        let addressed: Vec<_> = due
+            .iter()
+            .map(|due| Addressed {
+                id: due.id.as_str(),
+                organization_id: stored.organization_id.as_str(),
+                channel: stored.account.channel.as_str(),
+                recipient: &due.to,
+            })
+            .collect();
+        let suppressed = store::queue::suppress(conn, self.app.db.dialect, &addressed, self.now).await?;
+        due.retain(|due| !suppressed.contains(&due.id));
+        let event = |id| (id, store::message::event(self.app.new_id(), self.now, Status::Suppressed, Source::Worker));
+        let events: Vec<_> = suppressed.into_iter().map(event).collect();
+        store::message::insert_events(conn, self.app.db.dialect, &events).await
     }
-    store::queue::insert_attempts(conn, app.db.dialect, &attempts).await?;
-    let through = Arc::new(Through { account: stored, failures: lane.failures });
-    Ok(Some(Claim { through, messages: claimed }))
+
+    /// Writes down what is about to be sent: the quota and the tries.
+    async fn reserve(&self, conn: &mut Conn, turns: &[Turn]) -> sqlx::Result<()> {
+        let sending: Vec<&Turn> = turns.iter().filter(|turn| !turn.claimed.is_empty()).collect();
+        let reservations: Vec<_> = sending
+            .iter()
+            .map(|turn| Reservation {
+                account_id: turn.stored.account.id.as_str(),
+                key: &turn.bucket.key,
+                count: u32::try_from(turn.claimed.len()).unwrap_or(u32::MAX),
+            })
+            .collect();
+        store::usage::reserve(conn, self.app.db.dialect, &reservations).await?;
+        let attempts: Vec<_> = sending
+            .iter()
+            .flat_map(|turn| turn.claimed.iter().map(move |claimed| (turn, claimed)))
+            .map(|(turn, claimed)| NewAttempt {
+                id: claimed.attempt.as_str(),
+                message_id: claimed.due.id.as_str(),
+                account_id: turn.stored.account.id.as_str(),
+                number: claimed.due.attempts,
+                token: &claimed.token,
+                quota_day: &turn.bucket.key,
+                started_at: self.now.0,
+            })
+            .collect();
+        store::queue::insert_attempts(conn, self.app.db.dialect, &attempts).await
+    }
+
+    fn claim(&self, turn: Turn) -> Claim {
+        let login = account::open(self.app, &turn.stored).ok();
+        let through = Through { account: turn.stored, login, failures: turn.lane.failures };
+        Claim { through: Arc::new(through), messages: turn.claimed }
+    }
 }
 
 /// How many messages have their turn before the horizon, if each is one segment.
@@ -152,46 +244,4 @@ fn in_pace(stored: &StoredAccount, lane: &Lane, now: Timestamp) -> u32 {
     }
     let ahead = now.0 + HORIZON - lane.next_at.0.max(now.0);
     if ahead < 0 { 0 } else { u32::try_from(ahead / pace.interval(1, 0).max(1)).unwrap_or(u32::MAX).saturating_add(1) }
-}
-
-/// Gives each message its turn and its try.
-fn start(
-    app: &App,
-    lane: &mut Lane,
-    stored: &StoredAccount,
-    messages: Vec<StoredMessage>,
-    token: &str,
-    now: Timestamp,
-) -> Vec<Claimed> {
-    let pace = &stored.account.pace;
-    messages
-        .into_iter()
-        .map(|stored| {
-            let at = if pace.is_free() { now } else { Timestamp(lane.next_at.0.max(now.0)) };
-            if !pace.is_free() {
-                lane.next_at = at.plus(pace.interval(stored.message.segments, chance()));
-            }
-            Claimed { stored, attempt: app.new_id(), token: token.to_owned(), at }
-        })
-        .collect()
-}
-
-/// Checked here and not when the message was queued: nothing slips between.
-async fn leave_out_suppressed(
-    app: &App,
-    conn: &mut Conn,
-    token: &str,
-    messages: &mut Vec<StoredMessage>,
-    now: Timestamp,
-) -> sqlx::Result<()> {
-    if messages.is_empty() {
-        return Ok(());
-    }
-    let suppressed = store::queue::suppress(conn, token, now).await?;
-    messages.retain(|stored| !suppressed.contains(&stored.message.id));
-    let events: Vec<_> = suppressed
-        .into_iter()
-        .map(|id| (id, store::message::event(app.new_id(), now, Status::Suppressed, Source::Worker)))
-        .collect();
-    store::message::insert_events(conn, app.db.dialect, &events).await
 }

@@ -4,6 +4,7 @@
 //! in one does not hold up another.
 
 mod claim;
+mod lane;
 mod outcome;
 mod poll;
 mod resolve;
@@ -11,36 +12,36 @@ mod send;
 
 use crate::{
     domain::{
+        channel::Provider,
         id::{AccountId, MessageId},
         message::{Source, Status},
         time::{SECOND, Timestamp},
     },
     server::{
         App,
-        batch::Batcher,
         channel::SendError,
         error::Error,
         live::Topic,
         store::{self, Dialect, queue::Settled},
     },
 };
-use claim::{Claim, Claimed, HORIZON, Through};
-use futures::future::BoxFuture;
+use claim::{Claimed, HORIZON, Through};
+use futures::FutureExt;
+use lane::{Lanes, Ready};
 use outcome::Settling;
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
+    collections::BTreeMap,
+    mem,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
-/// Messages of one account that are under way at first; more when all goes well, fewer when the provider is overrun.
-const FIRST_WINDOW: u32 = 64;
-/// The most of one account: beyond it latency grows and nothing else.
-const WIDEST_WINDOW: u32 = 256;
-/// Messages that one transaction claims.
-const BATCH: u32 = 512;
 /// Results that one transaction writes.
 const RESULTS: usize = 512;
 /// How long a stop waits for calls that are under way.
@@ -52,47 +53,27 @@ pub struct Worker(Arc<Inner>);
 
 struct Inner {
     app: App,
-    lanes: Mutex<HashMap<AccountId, Lane>>,
-    results: Batcher<Arc<Settling>, bool>,
+    lanes: Mutex<Lanes>,
+    /// Results that wait to be written together.
+    results: Mutex<Vec<Settling>>,
+    /// Whoever writes results.
+    writing: tokio::sync::Mutex<()>,
     tasks: TaskTracker,
-}
-
-/// What this process has under way for an account.
-#[derive(Debug, Clone, Copy)]
-struct Lane {
-    in_flight: u32,
-    window: u32,
-    /// The pass that served it last: whoever waited longest is next.
-    served: u64,
-}
-
-impl Default for Lane {
-    fn default() -> Self {
-        Self { in_flight: 0, window: FIRST_WINDOW, served: 0 }
-    }
-}
-
-impl Lane {
-    /// Room for more, once it is worth a transaction.
-    fn room(self) -> u32 {
-        let room = self.window.saturating_sub(self.in_flight);
-        if self.in_flight == 0 || room >= self.window.div_ceil(4) { room } else { 0 }
-    }
+    /// When lost leases were last looked for.
+    looked_at: AtomicI64,
 }
 
 impl Worker {
     /// Nothing runs until [`Worker::run`] or [`Worker::pass`].
     pub fn new(app: App) -> Self {
-        let writer = app.clone();
-        let write = move |batch: Vec<Arc<Settling>>| -> BoxFuture<'static, Vec<bool>> {
-            let app = writer.clone();
-            Box::pin(async move {
-                let is_written = outcome::write(&app, &batch).await;
-                vec![is_written; batch.len()]
-            })
-        };
-        let results = Batcher::new(RESULTS, write);
-        Self(Arc::new(Inner { app, lanes: Mutex::default(), results, tasks: TaskTracker::new() }))
+        Self(Arc::new(Inner {
+            app,
+            lanes: Mutex::default(),
+            results: Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
+            tasks: TaskTracker::new(),
+            looked_at: AtomicI64::new(i64::MIN),
+        }))
     }
 
     /// Works until the application stops, then waits for what is under way.
@@ -107,6 +88,10 @@ impl Worker {
             app.beat();
             let done = self.claim_pass().await;
             self.rest(done, &app.wake).await;
+        }
+        let ready = self.0.lanes.lock().expect("no panic").take_back();
+        for (through, claimed) in ready {
+            self.settle_soon(Settling { through, claimed, outcome: Err(SendError::Withheld) });
         }
         let _ = asking.await;
         self.0.tasks.close();
@@ -169,47 +154,37 @@ impl Worker {
     async fn claim_pass(&self) -> Result<(), Error> {
         let app = &self.0.app;
         let now = app.clock.now();
-        self.settle_lost(now).await?;
-        loop {
+        if self.0.looked_at.swap(now.0, Ordering::Relaxed) / SECOND != now.0 / SECOND {
+            self.settle_lost(now).await?;
+        }
+        while !app.stop.is_cancelled() {
+            let now = app.clock.now();
             let due = store::queue::due_accounts(&mut *app.db.read().await?, now, now.plus(HORIZON)).await?;
-            let lanes = self.pick(due);
-            if lanes.is_empty() {
+            let rooms = self.pick(due);
+            if rooms.is_empty() {
                 return Ok(());
             }
-            let claims = claim::claim(app, &lanes).await?;
-            let is_idle = claims.is_empty();
+            let claims = claim::claim(app, &rooms).await?;
+            if claims.is_empty() {
+                return Ok(());
+            }
             for claim in claims {
-                self.start(claim);
-            }
-            if is_idle || app.stop.is_cancelled() {
-                return Ok(());
+                let most = self.most_at_once(&claim.through);
+                let begins = self.0.lanes.lock().expect("no panic").add(claim, most);
+                begins.into_iter().for_each(|ready| self.begin(ready));
             }
         }
+        Ok(())
     }
 
-    /// The lanes that have room, whoever waited longest first, as many as fit into one transaction.
-    fn pick(&self, due: Vec<AccountId>) -> Vec<(AccountId, u32)> {
-        let mut lanes = self.0.lanes.lock().expect("no panic");
-        let mut ready: Vec<(u64, AccountId, u32)> = due
-            .into_iter()
-            .filter_map(|id| {
-                let lane = lanes.get(&id).copied().unwrap_or_default();
-                (lane.room() > 0).then(|| (lane.served, id, lane.room()))
-            })
-            .collect();
-        ready.sort_unstable();
-        let turn = lanes.values().map(|lane| lane.served).max().unwrap_or(0) + 1;
-        let (mut picked, mut left) = (Vec::new(), BATCH);
-        for (_, id, room) in ready {
-            if left == 0 {
-                break;
-            }
-            let room = room.min(left);
-            left -= room;
-            lanes.entry(id.clone()).or_default().served = turn;
-            picked.push((id, room));
-        }
-        picked
+    fn pick(&self, due: Vec<(AccountId, Provider)>) -> BTreeMap<AccountId, u32> {
+        let most = |provider| self.0.app.channels.of(provider).most_at_once();
+        let due = due.into_iter().map(|(id, provider)| (id, most(provider))).collect();
+        self.0.lanes.lock().expect("no panic").pick(due)
+    }
+
+    fn most_at_once(&self, through: &Through) -> u32 {
+        self.0.app.channels.of(through.account.account.provider).most_at_once()
     }
 
     /// Waits until nothing is under way.
@@ -219,52 +194,62 @@ impl Worker {
         self.0.tasks.reopen();
     }
 
-    /// Sends what was claimed.
-    fn start(&self, claim: Claim) {
-        let id = claim.through.account.account.id.clone();
-        let count = u32::try_from(claim.messages.len()).unwrap_or(BATCH);
-        self.0.lanes.lock().expect("no panic").entry(id).or_default().in_flight += count;
-        for claimed in claim.messages {
-            let (worker, through) = (self.clone(), claim.through.clone());
-            self.0.tasks.spawn(async move { worker.send(through, claimed).await });
-        }
+    /// Calls the provider, message after message, as long as the account has one ready.
+    fn begin(&self, ready: Ready) {
+        let worker = self.clone();
+        self.0.tasks.spawn(async move {
+            let mut next = Some(ready);
+            while let Some((through, claimed)) = next {
+                next = worker.send(through, claimed).await;
+            }
+        });
     }
 
-    async fn send(&self, through: Arc<Through>, claimed: Claimed) {
+    async fn send(&self, through: Arc<Through>, claimed: Claimed) -> Option<Ready> {
         let app = &self.0.app;
         let early = claimed.at.0 - app.clock.now().0;
         if early > 0 {
             tokio::time::sleep(Duration::from_millis(early.unsigned_abs())).await;
         }
         // A panic in an adapter is one message's trouble: it may have left.
-        let (to, call) = (app.clone(), (through.clone(), claimed.clone()));
-        let called = tokio::spawn(async move { send::send(&to, &call.0, &call.1).await }).await;
+        let called = AssertUnwindSafe(send::send(app, &through, &claimed)).catch_unwind().await;
         let outcome =
             called.unwrap_or_else(|_| Err(SendError::Unknown("Tern failed while it sent the message.".to_owned())));
-        let settling = Arc::new(Settling { through, claimed, outcome });
-        // The result is all that tells a sent message from an unsent one: it is written however long the database takes.
-        while self.0.results.call(settling.clone()).await != Some(true) {
-            tokio::time::sleep(Duration::from_millis(500)).await;
+        let (next, has_room) = {
+            let (account, most) = (&through.account.account.id, self.most_at_once(&through));
+            self.0.lanes.lock().expect("no panic").next(account, outcome.as_ref().err(), most)
+        };
+        self.settle_soon(Settling { through, claimed, outcome });
+        if has_room {
+            app.wake.notify_one();
         }
-        self.landed(&settling);
+        next
     }
 
-    /// One message of the account is no longer under way.
-    fn landed(&self, settling: &Settling) {
-        let is_ready = {
-            let mut lanes = self.0.lanes.lock().expect("no panic");
-            let lane = lanes.entry(settling.through.account.account.id.clone()).or_default();
-            lane.in_flight = lane.in_flight.saturating_sub(1);
-            lane.window = match settling.outcome {
-                Err(SendError::Throttled { .. } | SendError::Unavailable(_) | SendError::Unknown(_)) => {
-                    (lane.window / 2).max(4)
-                }
-                _ => (lane.window + 1).min(WIDEST_WINDOW),
-            };
-            lane.room() > 0
+    /// Hands a result to whoever writes the next ones.
+    fn settle_soon(&self, settling: Settling) {
+        let is_first = {
+            let mut results = self.0.results.lock().expect("no panic");
+            results.push(settling);
+            results.len() == 1
         };
-        if is_ready {
-            self.0.app.wake.notify_one();
+        if is_first {
+            self.0.tasks.spawn(self.clone().write_results());
+        }
+    }
+
+    /// What came in while the last results were written makes up the next batch.
+    async fn write_results(self) {
+        let _turn = self.0.writing.lock().await;
+        let results = mem::take(&mut *self.0.results.lock().expect("no panic"));
+        for batch in results.chunks(RESULTS) {
+            // The result is all that tells a sent message from an unsent one: it is written however long the database takes.
+            while !outcome::write(&self.0.app, batch).await {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        }
+        if results.iter().any(|result| result.outcome.is_err()) {
+            self.0.app.wake.notify_one(); // what was put back may leave again
         }
     }
 

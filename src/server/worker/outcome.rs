@@ -45,7 +45,7 @@ pub struct Settling {
 }
 
 /// Writes down the outcomes in one transaction; false when that was not possible, and nothing is written.
-pub async fn write(app: &App, batch: &[Arc<Settling>]) -> bool {
+pub async fn write(app: &App, batch: &[Settling]) -> bool {
     let now = app.clock.now();
     match app.db.write(async |conn| settle(app, conn, batch, now).await).await {
         Ok(()) => {
@@ -55,7 +55,7 @@ pub async fn write(app: &App, batch: &[Arc<Settling>]) -> bool {
                 let mut own = batch.iter().filter(|one| one.through.account.organization_id == *organization);
                 let one = (own.next(), own.next());
                 let id = match &one {
-                    (Some(only), None) => Some(only.claimed.stored.message.id.as_str()),
+                    (Some(only), None) => Some(only.claimed.due.id.as_str()),
                     _ => None,
                 };
                 app.live.publish(organization, Topic::Messages, id);
@@ -70,7 +70,7 @@ pub async fn write(app: &App, batch: &[Arc<Settling>]) -> bool {
     }
 }
 
-async fn settle(app: &App, conn: &mut Conn, batch: &[Arc<Settling>], now: Timestamp) -> sqlx::Result<()> {
+async fn settle(app: &App, conn: &mut Conn, batch: &[Settling], now: Timestamp) -> sqlx::Result<()> {
     let (mut events, mut tally) = (Vec::new(), Tally::default());
     let acceptances: Vec<Acceptance<'_>> = batch.iter().filter_map(|one| acceptance(app, one, now)).collect();
     let settled = match &acceptances[..] {
@@ -79,18 +79,18 @@ async fn settle(app: &App, conn: &mut Conn, batch: &[Arc<Settling>], now: Timest
     };
     let mut reached = HashSet::new();
     for one in batch {
-        let message = &one.claimed.stored.message;
+        let due = &one.claimed.due;
         let account = &one.through.account;
-        if !matches!(one.outcome, Err(SendError::Unavailable(_) | SendError::Throttled { .. } | SendError::Unknown(_)))
+        if one.outcome.as_ref().err().is_none_or(SendError::is_answer)
             && one.through.failures > 0
             && reached.insert(&account.account.id)
         {
             store::lane::unblock(conn, &account.account.id, Some(WaitingReason::Provider)).await?;
         }
         match &one.outcome {
-            Ok(receipt) if settled.contains(&message.id) => {
-                events.push((message.id.clone(), accepted_event(app, receipt, now)));
-                tally.count(&account.organization_id, message.channel, Kind::Accepted);
+            Ok(receipt) if settled.contains(&due.id) => {
+                events.push((due.id.clone(), accepted_event(app, receipt, now)));
+                tally.count(&account.organization_id, account.account.channel, Kind::Accepted);
             }
             _ => Settle { app, one, now }.one(conn, &mut events, &mut tally).await?,
         }
@@ -104,7 +104,7 @@ fn acceptance<'a>(app: &App, one: &'a Settling, now: Timestamp) -> Option<Accept
     let receipt = one.outcome.as_ref().ok()?;
     let first_poll = now.plus(app.channels.of(one.through.account.account.provider).first_poll_after());
     Some(Acceptance {
-        message_id: one.claimed.stored.message.id.as_str(),
+        message_id: one.claimed.due.id.as_str(),
         attempt_id: one.claimed.attempt.as_str(),
         token: &one.claimed.token,
         status: receipt.status.as_str(),
@@ -127,7 +127,7 @@ fn word(outcome: &Result<Receipt, SendError>) -> &'static str {
         Err(SendError::Rejected(_)) => "rejected",
         Err(SendError::Unauthorized(_)) => "unauthorized",
         Err(SendError::Throttled { .. }) => "throttled",
-        Err(SendError::Unavailable(_)) => "unavailable",
+        Err(SendError::Unavailable(_) | SendError::Withheld) => "unavailable",
         Err(SendError::Unknown(_)) => "unknown",
     }
 }
@@ -145,7 +145,7 @@ impl Settle<'_> {
     fn note(&self, events: &mut Events, status: Status, detail: &str) {
         let mut event = store::message::event(self.app.new_id(), self.now, status, Source::Worker);
         event.detail = Some(detail.to_owned());
-        events.push((self.one.claimed.stored.message.id.clone(), event));
+        events.push((self.one.claimed.due.id.clone(), event));
     }
 
     /// When the provider is first asked what became of an accepted message.
@@ -155,9 +155,9 @@ impl Settle<'_> {
 
     async fn one(&self, conn: &mut Conn, events: &mut Events, tally: &mut Tally) -> sqlx::Result<()> {
         let (claimed, outcome) = (&self.one.claimed, &self.one.outcome);
-        let id = &claimed.stored.message.id;
+        let id = &claimed.due.id;
         let Some(locked) = store::queue::lock(conn, self.app.db.dialect, id).await? else { return Ok(()) };
-        if locked.lease_token.as_deref() != Some(claimed.token.as_str()) {
+        if locked.lease_token.as_deref() != Some(&*claimed.token) {
             // Somebody settled it meanwhile: nothing is overwritten, the result stays visible.
             let detail = format!("A result came after the message was settled: {}.", word(outcome));
             self.note(events, locked.message.status, &detail);
@@ -239,6 +239,9 @@ impl Settle<'_> {
                 self.note(events, Status::Unknown, detail);
                 Ok(())
             }
+            SendError::Withheld => {
+                self.put_back(conn, events, locked, None, "Tern was stopped before it was sent.").await
+            }
             SendError::Unauthorized(reason) => {
                 let health = ConnectionStatus::Error;
                 store::account::set_health(conn, &account.id, health, Some(reason), Some(now)).await?;
@@ -272,7 +275,7 @@ impl Settle<'_> {
         if is_failure {
             lane.failures = lane.failures.saturating_add(1);
             if lane.failures < BREAK_AT {
-                return store::lane::save(conn, account, &lane).await;
+                return store::lane::save(conn, self.app.db.dialect, &[(account, &lane)]).await;
             }
             let longer = (lane.failures - BREAK_AT).min(8);
             let pause = ((15 * SECOND) << longer).min(LONGEST_PAUSE);
@@ -284,7 +287,7 @@ impl Settle<'_> {
         if !stands {
             lane.block = Some(Waiting { reason: WaitingReason::Provider, since: self.now, until: Some(until), detail });
         }
-        store::lane::save(conn, account, &lane).await
+        store::lane::save(conn, self.app.db.dialect, &[(account, &lane)]).await
     }
 
     async fn fail(

@@ -12,7 +12,11 @@ use crate::{
         error::Error,
         live::Topic,
         store::{self, message::StoredMessage},
-        usecase::{account, webhook},
+        usecase::{
+            account,
+            report::{self, News},
+            webhook,
+        },
     },
 };
 use futures::StreamExt;
@@ -72,7 +76,14 @@ async fn one(app: &App, stored: &StoredMessage) -> Result<(), Error> {
         .db
         .write(async |conn| {
             if let Some(report) = news {
-                webhook::apply(app, conn, &message.id, report, None, Source::Poll).await?;
+                let news = News {
+                    message: &message.id,
+                    report,
+                    provider_message_id: None,
+                    source: Source::Poll,
+                    is_superseded: false,
+                };
+                report::join(app, conn, &[news]).await?;
             }
             let mut replied = false;
             for reply in &answer.replies {

@@ -10,26 +10,23 @@ use crate::server::{
 
 /// Hands one claimed message to its provider.
 pub async fn send(app: &App, through: &Through, claimed: &Claimed) -> Result<Receipt, SendError> {
-    let account = &through.account;
-    match account::open(app, account) {
-        Ok(login) => {
-            let outgoing = outgoing(app, account, claimed);
-            app.channels.of(account.account.provider).send(&login, &outgoing).await
-        }
-        Err(_) => Err(SendError::Unauthorized(account::ENTER_AGAIN.to_owned())),
-    }
+    let Some(login) = &through.login else {
+        return Err(SendError::Unauthorized(account::ENTER_AGAIN.to_owned()));
+    };
+    let outgoing = outgoing(app, &through.account, claimed);
+    app.channels.of(through.account.account.provider).send(login, &outgoing).await
 }
 
 fn outgoing(app: &App, account: &StoredAccount, claimed: &Claimed) -> Outgoing {
-    let message = &claimed.stored.message;
+    let due = &claimed.due;
     Outgoing {
-        message_id: message.id.clone(),
+        message_id: due.id.clone(),
         attempt_id: claimed.attempt.clone(),
-        channel: message.channel,
+        channel: account.account.channel,
         from: account.account.address.clone(),
-        to: message.to.clone(),
-        subject: message.subject.clone(),
-        body: message.body.clone(),
+        to: due.to.clone(),
+        subject: due.subject.clone(),
+        body: due.body.clone(),
         status_url: status_url(app, account, claimed),
         mail: Mail::default(),
     }
@@ -42,6 +39,6 @@ fn status_url(app: &App, account: &StoredAccount, claimed: &Claimed) -> Option<S
         return None;
     }
     let base = app.settings.public_url();
-    let (account, message, attempt) = (&account.account.id, &claimed.stored.message.id, &claimed.attempt);
+    let (account, message, attempt) = (&account.account.id, &claimed.due.id, &claimed.attempt);
     Some(format!("{base}/webhooks/twilio/{account}/status?message={message}&attempt={attempt}"))
 }

@@ -226,6 +226,10 @@ fn no_mailbox() -> Failure {
 
 #[async_trait]
 impl Sender for Smtp {
+    fn most_at_once(&self) -> u32 {
+        pool::CONNECTIONS
+    }
+
     async fn test(&self, login: &Login, _: &Probe<'_>) -> Result<(), TestError> {
         let mailbox = login.mailbox().ok_or_else(|| failed("provider", no_mailbox().message))?;
         let fault = match timeout(TEST, self.try_out(mailbox, login)).await {

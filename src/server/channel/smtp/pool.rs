@@ -15,7 +15,7 @@ use tokio::{
 };
 
 /// Connections of one account at a time; providers allow three to twenty.
-const CONNECTIONS: usize = 8;
+pub const CONNECTIONS: u32 = 8;
 /// Mails over one connection; large providers close theirs after about a hundred.
 const CARRIES: u32 = 90;
 /// A good-bye gets so long.
@@ -86,7 +86,7 @@ impl Pool {
     /// The places of the account; connections of another state of it are closed.
     fn places(&self, account: &AccountId, print: Print) -> Arc<Semaphore> {
         let mut lanes = self.lanes();
-        let new = || Lane { print, places: Arc::new(Semaphore::new(CONNECTIONS)), idle: Vec::new() };
+        let new = || Lane { print, places: Arc::new(Semaphore::new(CONNECTIONS as usize)), idle: Vec::new() };
         let lane = lanes.by_account.entry(account.clone()).or_insert_with(new);
         if lane.print != print {
             let old = std::mem::replace(lane, new());
@@ -165,7 +165,7 @@ async fn sweep(pool: std::sync::Weak<Mutex<Lanes>>, idle: Duration) {
         lanes.by_account.retain(|_, lane| {
             let first_young = lane.idle.partition_point(|(_, since)| now.duration_since(*since) >= idle);
             old.extend(lane.idle.drain(..first_young).map(|(dialogue, _)| dialogue));
-            !lane.idle.is_empty() || lane.places.available_permits() < CONNECTIONS
+            !lane.idle.is_empty() || lane.places.available_permits() < CONNECTIONS as usize
         });
         farewell(old);
         if lanes.by_account.is_empty() {

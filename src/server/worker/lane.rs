@@ -1,0 +1,114 @@
+//! What this process has under way for each account.
+
+use super::claim::{Claim, Claimed, Through};
+use crate::{domain::id::AccountId, server::channel::SendError};
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    mem,
+    sync::Arc,
+};
+
+/// Calls of one account at a time at first; more when all goes well, fewer when the provider is overrun.
+const FIRST_WINDOW: u32 = 64;
+/// Messages that one transaction claims.
+const BATCH: u32 = 512;
+/// Messages under a lease of this process: each takes memory and perhaps a connection. Who hangs shrinks to a few, so
+/// that others are not held up by it for long.
+const MOST: u32 = 4096;
+
+/// A claimed message that waits for a call of its account to end.
+pub type Ready = (Arc<Through>, Claimed);
+
+/// The lanes of this process, by account.
+#[derive(Default)]
+pub struct Lanes(HashMap<AccountId, Lane>);
+
+struct Lane {
+    /// Calls under way.
+    calling: u32,
+    /// Claimed, and waiting for a call to end: as one ends the next begins, without waiting for a transaction.
+    ready: VecDeque<Ready>,
+    /// Calls at a time.
+    window: u32,
+    /// The pass that served it last: whoever waited longest is next.
+    served: u64,
+}
+
+impl Default for Lane {
+    fn default() -> Self {
+        Self { calling: 0, ready: VecDeque::new(), window: FIRST_WINDOW, served: 0 }
+    }
+}
+
+impl Lane {
+    fn held(&self) -> u32 {
+        self.calling + u32::try_from(self.ready.len()).unwrap_or(u32::MAX >> 1)
+    }
+
+    /// Room for more, once it is worth a transaction. What is claimed ahead is what may leave while one is written.
+    fn room(&self, most: u32) -> u32 {
+        let window = self.window.min(most);
+        let room = (window + window.div_ceil(4)).saturating_sub(self.held());
+        if self.held() == 0 || room >= window.div_ceil(4) { room } else { 0 }
+    }
+}
+
+impl Lanes {
+    /// Of the accounts with something due those that have room, whoever waited longest first, as many as fit into one
+    /// transaction; each account with the most calls at a time that make sense at its provider.
+    pub fn pick(&mut self, due: Vec<(AccountId, u32)>) -> BTreeMap<AccountId, u32> {
+        let mut ready: Vec<(u64, AccountId, u32)> = due
+            .into_iter()
+            .filter_map(|(id, most)| {
+                let lane = self.0.entry(id.clone()).or_default();
+                let room = lane.room(most);
+                (room > 0).then_some((lane.served, id, room))
+            })
+            .collect();
+        ready.sort_unstable();
+        let turn = self.0.values().map(|lane| lane.served).max().unwrap_or(0) + 1;
+        let held: u32 = self.0.values().map(Lane::held).sum();
+        let mut left = BATCH.min(MOST.saturating_sub(held));
+        let mut picked = BTreeMap::new();
+        for (_, id, room) in ready {
+            let room = room.min(left);
+            if room == 0 {
+                break;
+            }
+            left -= room;
+            self.0.entry(id.clone()).or_default().served = turn;
+            picked.insert(id, room);
+        }
+        picked
+    }
+
+    /// Takes over what was claimed; the messages whose call begins now.
+    pub fn add(&mut self, claim: Claim, most: u32) -> Vec<Ready> {
+        let lane = self.0.entry(claim.through.account.account.id.clone()).or_default();
+        let through = claim.through;
+        lane.ready.extend(claim.messages.into_iter().map(|claimed| (through.clone(), claimed)));
+        let free = lane.window.min(most).saturating_sub(lane.calling);
+        let begins: Vec<_> = (0..free).map_while(|_| lane.ready.pop_front()).collect();
+        lane.calling += u32::try_from(begins.len()).unwrap_or(0);
+        begins
+    }
+
+    /// What is ready and not begun; nothing of it will be.
+    pub fn take_back(&mut self) -> Vec<Ready> {
+        self.0.values_mut().flat_map(|lane| mem::take(&mut lane.ready)).collect()
+    }
+
+    /// A call of the account ended: the message whose call begins in its place, and whether there is room for a claim.
+    pub fn next(&mut self, account: &AccountId, error: Option<&SendError>, most: u32) -> (Option<Ready>, bool) {
+        let Some(lane) = self.0.get_mut(account) else { return (None, false) };
+        lane.window = match error {
+            Some(error) if !error.is_answer() => (lane.window / 2).max(4),
+            _ => (lane.window + 1).min(most.max(FIRST_WINDOW)),
+        };
+        let next = if lane.calling > lane.window.min(most) { None } else { lane.ready.pop_front() };
+        if next.is_none() {
+            lane.calling = lane.calling.saturating_sub(1);
+        }
+        (next, lane.room(most) > 0)
+    }
+}
