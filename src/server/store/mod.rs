@@ -84,6 +84,26 @@ macro_rules! rows {
 }
 pub(crate) use rows;
 
+/// The rows of a query as one text, for [`gathered`]: each row that SQLite hands over by itself may cost a change of
+/// threads.
+macro_rules! gather {
+    (sqlite, [$first:ident $(, $column:ident)*], $($query:tt)+) => {
+        concat!(
+            "select json_group_array(json_object('", stringify!($first), "', g.", stringify!($first),
+            $(", '", stringify!($column), "', g.", stringify!($column),)* ")) from (", $($query)+, ") g"
+        )
+    };
+    (postgres, [$($column:ident),+], $($query:tt)+) => {
+        concat!("select coalesce(json_agg(g), '[]')::text from (", $($query)+, ") g")
+    };
+}
+pub(crate) use gather;
+
+/// The rows of [`gather`].
+pub(crate) fn gathered<T: serde::de::DeserializeOwned>(text: &str) -> sqlx::Result<Vec<T>> {
+    serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))
+}
+
 /// The rows of a batch, for [`rows`].
 pub(crate) fn batch<T: serde::Serialize>(rows: &[T]) -> String {
     serde_json::to_string(rows).expect("plain data")

@@ -3,7 +3,7 @@
 //! A claim is durable before the first byte leaves; a result is taken only from the holder of the claim's token.
 
 use super::{
-    Conn, Dialect, Sql, batch,
+    Conn, Dialect, Sql, batch, batch_of_ids, gather, gathered,
     message::{MessageRow, StoredMessage, select},
     row, rows,
 };
@@ -13,7 +13,7 @@ use crate::domain::{
     message::{Failure, Status, Waiting},
     time::Timestamp,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
 /// Accounts with something due that may send. Each queue is only looked at its head, and a lane that is blocked not at
@@ -24,21 +24,30 @@ const DUE_ACCOUNTS: &str = "select a.id, a.provider from account a left join lan
      and exists (select 1 from message m where m.account_id = a.id and m.status = 'queued' and m.due_at <= $1)";
 const COUNT_QUEUED: &str = "select count(*) from message where account_id = $1 and status = 'queued'";
 
+macro_rules! due {
+    ($dialect:ident, $lock:literal) => {
+        gather!(
+            $dialect,
+            [id, recipient, subject, body, segments, attempts, created_at],
+            "select id, recipient, subject, body, segments, attempts, created_at from message \
+             where account_id = $1 and status = 'queued' and due_at <= $2 order by due_at, id limit $3",
+            $lock
+        )
+    };
+}
+const DUE: Sql = Sql { sqlite: due!(sqlite, ""), postgres: due!(postgres, " for update skip locked") };
 macro_rules! claim {
-    ($lock:literal) => {
+    ($dialect:ident) => {
         concat!(
-            "with due as (select id from message where account_id = $1 and status = 'queued' and due_at <= $2 \
-             order by due_at, id limit $3",
-            $lock,
-            ") update message set status = 'sending', lease_token = $4, lease_until = $5, attempts = attempts + 1, \
-             waiting_reason = null, waiting_since = null, waiting_until = null, waiting_detail = null, updated_at = $2 \
-             where id in (select id from due) and status = 'queued' \
-             returning id, recipient, subject, body, segments, attempts, due_at, created_at"
+            "update message set status = 'sending', lease_token = $2, lease_until = $3, attempts = attempts + 1, \
+             waiting_reason = null, waiting_since = null, waiting_until = null, waiting_detail = null, updated_at = $4 from ",
+            rows!($dialect, id text),
+            " where message.id = x.id and message.status = 'queued'"
         )
     };
 }
 /// The repeated `status = 'queued'` is the correctness, `skip locked` the throughput.
-const CLAIM: Sql = Sql { sqlite: claim!(""), postgres: claim!(" for update skip locked") };
+const CLAIM: Sql = Sql { sqlite: claim!(sqlite), postgres: claim!(postgres) };
 
 /// A message that is about to be joined with a report: nobody else may read the same state meanwhile.
 const LOCK: Sql = Sql { sqlite: select!("where m.id = $1"), postgres: select!("where m.id = $1 for update") };
@@ -63,6 +72,20 @@ macro_rules! accept_attempts {
     };
 }
 const ACCEPT_ATTEMPTS: Sql = Sql { sqlite: accept_attempts!(sqlite), postgres: accept_attempts!(postgres) };
+/// Those of a batch that are still ours, locked.
+macro_rules! held {
+    ($dialect:ident, $lock:literal) => {
+        gather!(
+            $dialect,
+            [id],
+            "select m.id from ",
+            rows!($dialect, message_id text, token text),
+            " join message m on m.id = x.message_id where m.lease_token = x.token and m.status = 'sending'",
+            $lock
+        )
+    };
+}
+const HELD: Sql = Sql { sqlite: held!(sqlite, ""), postgres: held!(postgres, " for update of m") };
 /// Only for whoever holds the lease, and only where no report was faster.
 macro_rules! accept {
     ($dialect:ident) => {
@@ -71,7 +94,7 @@ macro_rules! accept {
              error_code = null, error_message = null, error_retryable = null, accepted_at = coalesce(message.accepted_at, x.accepted_at), \
              poll_at = x.poll_at, lease_token = null, lease_until = null, updated_at = x.accepted_at from ",
             rows!($dialect, message_id text, token text, status text, provider_message_id text, accepted_at bigint, poll_at bigint),
-            " where message.id = x.message_id and message.lease_token = x.token and message.status = 'sending' returning message.id"
+            " where message.id = x.message_id and message.lease_token = x.token and message.status = 'sending'"
         )
     };
 }
@@ -142,7 +165,7 @@ pub const STATEMENTS: &[&str] = &[
     SUPPRESS,
 ];
 /// Statements that differ.
-pub const DUAL: &[Sql] = &[CLAIM, SUPPRESSED, LOCK, INSERT_ATTEMPTS, ACCEPT_ATTEMPTS, ACCEPT];
+pub const DUAL: &[Sql] = &[DUE, CLAIM, HELD, SUPPRESSED, LOCK, INSERT_ATTEMPTS, ACCEPT_ATTEMPTS, ACCEPT];
 
 /// Accounts that have something due and may send before `horizon`.
 pub async fn due_accounts(
@@ -163,11 +186,12 @@ pub async fn count_queued(conn: &mut Conn, account: &AccountId) -> sqlx::Result<
 }
 
 /// A message that was claimed: what its way to the provider needs, and no more.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Due {
     /// The message, `sending`.
     pub id: MessageId,
     /// The recipient.
+    #[serde(rename = "recipient")]
     pub to: String,
     /// E-mail only.
     pub subject: Option<String>,
@@ -181,32 +205,6 @@ pub struct Due {
     pub created_at: Timestamp,
 }
 
-#[derive(sqlx::FromRow)]
-struct DueRow {
-    id: String,
-    recipient: String,
-    subject: Option<String>,
-    body: String,
-    segments: i64,
-    attempts: i64,
-    due_at: i64,
-    created_at: i64,
-}
-
-impl DueRow {
-    fn read(self) -> sqlx::Result<Due> {
-        Ok(Due {
-            id: row::id("id", self.id)?,
-            to: self.recipient,
-            subject: self.subject,
-            body: self.body,
-            segments: row::count("segments", self.segments)?,
-            attempts: row::count("attempts", self.attempts)?,
-            created_at: Timestamp(self.created_at),
-        })
-    }
-}
-
 /// Takes up to `limit` due messages of an account under `token`; oldest first.
 pub async fn claim(
     conn: &mut Conn,
@@ -217,16 +215,28 @@ pub async fn claim(
     token: &str,
     lease_until: Timestamp,
 ) -> sqlx::Result<Vec<Due>> {
-    let mut rows: Vec<DueRow> = sqlx::query_as(CLAIM.of(dialect))
+    let found: String = sqlx::query_scalar(DUE.of(dialect))
         .bind(account.as_str())
         .bind(now.0)
         .bind(i64::from(limit))
+        .fetch_one(&mut *conn)
+        .await?;
+    let mut due: Vec<Due> = gathered(&found)?;
+    if due.is_empty() {
+        return Ok(due);
+    }
+    let claimed = sqlx::query(CLAIM.of(dialect))
+        .bind(batch_of_ids(due.iter().map(|due| &due.id)))
         .bind(token)
         .bind(lease_until.0)
-        .fetch_all(&mut *conn)
+        .bind(now.0)
+        .execute(conn)
         .await?;
-    rows.sort_unstable_by(|a, b| (a.due_at, &a.id).cmp(&(b.due_at, &b.id)));
-    rows.into_iter().map(DueRow::read).collect()
+    if claimed.rows_affected() != due.len() as u64 {
+        return Err(sqlx::Error::Protocol("a locked message was changed".to_owned()));
+    }
+    due.iter_mut().for_each(|due| due.attempts += 1);
+    Ok(due)
 }
 
 /// A try, as it is written down before it is made.
@@ -282,15 +292,25 @@ pub async fn accept(
     dialect: Dialect,
     acceptances: &[Acceptance<'_>],
 ) -> sqlx::Result<HashSet<MessageId>> {
-    let ids: Vec<String> =
-        sqlx::query_scalar(ACCEPT.of(dialect)).bind(batch(acceptances)).fetch_all(&mut *conn).await?;
-    let settled: HashSet<MessageId> = ids.into_iter().map(|id| row::id("id", id)).collect::<sqlx::Result<_>>()?;
-    let closed: Vec<&Acceptance<'_>> =
-        acceptances.iter().filter(|acceptance| settled.contains(acceptance.message_id)).collect();
-    if !closed.is_empty() {
-        sqlx::query(ACCEPT_ATTEMPTS.of(dialect)).bind(batch(&closed)).execute(conn).await?;
+    #[derive(Deserialize)]
+    struct Held {
+        id: MessageId,
     }
-    Ok(settled)
+    let all = batch(acceptances);
+    let held: String = sqlx::query_scalar(HELD.of(dialect)).bind(&all).fetch_one(&mut *conn).await?;
+    let held: HashSet<MessageId> = gathered::<Held>(&held)?.into_iter().map(|held| held.id).collect();
+    if held.is_empty() {
+        return Ok(held);
+    }
+    let all = if held.len() == acceptances.len() {
+        all
+    } else {
+        let still = acceptances.iter().filter(|acceptance| held.contains(acceptance.message_id));
+        batch(&still.collect::<Vec<_>>())
+    };
+    sqlx::query(ACCEPT.of(dialect)).bind(&all).execute(&mut *conn).await?;
+    sqlx::query(ACCEPT_ATTEMPTS.of(dialect)).bind(&all).execute(conn).await?;
+    Ok(held)
 }
 
 /// A claimed message and whom it is for.

@@ -1,19 +1,21 @@
 //! What reports of providers are joined with, and what they make of messages: a handful of statements for any number.
 
-use super::{Conn, Dialect, Sql, batch, batch_of_ids, row, rows};
+use super::{Conn, Dialect, Sql, batch, batch_of_ids, gather, gathered, row, rows};
 use crate::domain::{
     channel::Channel,
     id::{AccountId, AttemptId, MessageId, OrganizationId},
     message::Status,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 macro_rules! find_attempts {
     ($dialect:ident) => {
-        concat!(
+        gather!(
+            $dialect,
+            [id, message_id, account_id, is_superseded],
             "select a.id, a.message_id, a.account_id, case when a.outcome = 'accepted' and (a.number < m.attempts or m.status = 'queued') \
-             then 1 else 0 end as superseded from ",
+             then 1 else 0 end as is_superseded from ",
             rows!($dialect, id text),
             " join attempt a on a.id = x.id join message m on m.id = a.message_id where a.account_id is not null"
         )
@@ -22,8 +24,10 @@ macro_rules! find_attempts {
 const FIND_ATTEMPTS: Sql = Sql { sqlite: find_attempts!(sqlite), postgres: find_attempts!(postgres) };
 macro_rules! lock_many {
     ($dialect:ident, $lock:literal) => {
-        concat!(
-            "select m.id, m.organization_id, m.channel, m.status, case when m.lease_token is null then 0 else 1 end as leased from ",
+        gather!(
+            $dialect,
+            [id, organization_id, channel, status, is_leased],
+            "select m.id, m.organization_id, m.channel, m.status, case when m.lease_token is null then 0 else 1 end as is_leased from ",
             rows!($dialect, id text),
             " join message m on m.id = x.id order by m.id",
             $lock
@@ -71,18 +75,20 @@ pub async fn find_attempts(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<(String, String, String, i64)> =
-        sqlx::query_as(FIND_ATTEMPTS.of(dialect)).bind(batch_of_ids(ids.iter().copied())).fetch_all(conn).await?;
-    rows.into_iter()
-        .map(|(id, message, account, superseded)| {
-            let tried = Tried {
-                message_id: row::id("message_id", message)?,
-                account_id: row::id("account_id", account)?,
-                is_superseded: superseded != 0,
-            };
-            Ok((row::id("id", id)?, tried))
-        })
-        .collect()
+    #[derive(Deserialize)]
+    struct Row {
+        id: AttemptId,
+        message_id: MessageId,
+        account_id: AccountId,
+        is_superseded: u8,
+    }
+    let found: String =
+        sqlx::query_scalar(FIND_ATTEMPTS.of(dialect)).bind(batch_of_ids(ids.iter().copied())).fetch_one(conn).await?;
+    let tried = |row: Row| {
+        let Row { id, message_id, account_id, is_superseded } = row;
+        (id, Tried { message_id, account_id, is_superseded: is_superseded != 0 })
+    };
+    Ok(gathered(&found)?.into_iter().map(tried).collect())
 }
 
 /// As much of a message as a report is joined with.
@@ -104,19 +110,26 @@ pub async fn lock_many(
     dialect: Dialect,
     ids: &[&MessageId],
 ) -> sqlx::Result<HashMap<MessageId, Standing>> {
-    let rows: Vec<(String, String, String, String, i64)> =
-        sqlx::query_as(LOCK_MANY.of(dialect)).bind(batch_of_ids(ids.iter().copied())).fetch_all(conn).await?;
-    rows.into_iter()
-        .map(|(id, organization, channel, status, leased)| {
-            let standing = Standing {
-                organization_id: row::id("organization_id", organization)?,
-                channel: row::value("channel", &channel, Channel::from_name)?,
-                status: row::value("status", &status, Status::from_name)?,
-                is_leased: leased != 0,
-            };
-            Ok((row::id("id", id)?, standing))
-        })
-        .collect()
+    #[derive(Deserialize)]
+    struct Row {
+        id: MessageId,
+        organization_id: OrganizationId,
+        channel: String,
+        status: String,
+        is_leased: u8,
+    }
+    let found: String =
+        sqlx::query_scalar(LOCK_MANY.of(dialect)).bind(batch_of_ids(ids.iter().copied())).fetch_one(conn).await?;
+    let standing = |found: Row| {
+        let standing = Standing {
+            organization_id: found.organization_id,
+            channel: row::value("channel", &found.channel, Channel::from_name)?,
+            status: row::value("status", &found.status, Status::from_name)?,
+            is_leased: found.is_leased != 0,
+        };
+        Ok((found.id, standing))
+    };
+    gathered(&found)?.into_iter().map(standing).collect()
 }
 
 /// What reports made of a message.
