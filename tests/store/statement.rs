@@ -88,7 +88,16 @@ async fn how_long_the_worker_may_sleep_is_read_off_an_index() {
 
 #[tokio::test]
 async fn a_claim_reads_the_head_of_the_accounts_queue() {
-    goes_by("with due as", "message_due (account_id=? AND due_at<?)").await;
+    goes_by("due_at <= $2 order by due_at, id limit $3", "message_due (account_id=? AND due_at<?)").await;
+}
+
+/// A batch is walked through once, and each of its rows is looked up: never the other way round.
+#[tokio::test]
+async fn a_batch_is_looked_up_row_by_row() {
+    for statement in [" message.lease_token = x.token", " m.lease_token = x.token", "updated_at = x.updated_at"] {
+        let plan = plan(statement).await;
+        assert!(!plan.contains("SCAN m"), "{statement}: {plan}");
+    }
 }
 
 #[tokio::test]

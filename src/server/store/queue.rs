@@ -28,8 +28,8 @@ macro_rules! due {
     ($dialect:ident, $lock:literal) => {
         gather!(
             $dialect,
-            [id, recipient, subject, body, segments, attempts, created_at],
-            "select id, recipient, subject, body, segments, attempts, created_at from message \
+            [id, recipient, subject, body, segments, attempts],
+            "select id, recipient, subject, body, segments, attempts from message \
              where account_id = $1 and status = 'queued' and due_at <= $2 order by due_at, id limit $3",
             $lock
         )
@@ -201,8 +201,6 @@ pub struct Due {
     pub segments: u32,
     /// Its tries, this one included.
     pub attempts: u32,
-    /// When it was handed in.
-    pub created_at: Timestamp,
 }
 
 /// Takes up to `limit` due messages of an account under `token`; oldest first.
