@@ -27,7 +27,7 @@ use crate::api::error::ApiError;
 use crate::domain::{
     account::Account,
     channel::Channel,
-    id::{MessageId, SessionId},
+    id::{AccountId, MessageId, SessionId},
     time::{MINUTE, Timestamp},
     user::{Me, Organization, User},
 };
@@ -37,6 +37,7 @@ use clock::{Clock, Ids};
 use config::{Role, Settings};
 use dial::{Dialer, SystemResolver};
 use error::Error;
+use futures::future::BoxFuture;
 use leptos::prelude::use_context;
 use live::Live;
 use std::{
@@ -51,7 +52,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use usecase::{
     message::{NewRow, store_batch},
-    webhook::{Heard, hear},
+    webhook::{Heard, Opened, hear, open_many},
 };
 use vault::Vault;
 
@@ -84,6 +85,8 @@ pub struct Parts {
     pub live: Live,
     /// Stores the messages of callers who come at the same time together.
     pub enqueue: Batcher<NewRow, Result<bool, ApiError>>,
+    /// Reads the accounts of calls of providers that come at the same time together.
+    pub open: Batcher<AccountId, Result<Option<Arc<Opened>>, ApiError>>,
     /// Stores the calls of providers that come at the same time together.
     pub hear: Batcher<Heard, Result<Option<MessageId>, ApiError>>,
     /// Wakes the worker after a commit that gives it something to do.
@@ -109,6 +112,19 @@ impl Deref for App {
     fn deref(&self) -> &Parts {
         &self.0
     }
+}
+
+/// A batcher of the application itself, which is not whole yet.
+fn batcher<T: Send + 'static, R: Send + 'static>(
+    parts: &Weak<Parts>,
+    most: usize,
+    work: fn(App, Vec<T>) -> BoxFuture<'static, Vec<R>>,
+) -> Batcher<T, R> {
+    let parts = parts.clone();
+    Batcher::new(most, move |batch: Vec<T>| match parts.upgrade() {
+        Some(parts) => work(App(parts), batch),
+        None => Box::pin(async { Vec::new() }), // nobody is left to be told
+    })
 }
 
 impl App {
@@ -140,18 +156,8 @@ impl App {
             })
         };
         let parts = Arc::new_cyclic(|parts: &Weak<Parts>| Parts {
-            hear: {
-                let parts = parts.clone();
-                Batcher::new(HEAR, move |batch: Vec<Heard>| {
-                    let app = parts.upgrade().map(App);
-                    Box::pin(async move {
-                        match app {
-                            Some(app) => hear(&app, &batch).await,
-                            None => Vec::new(), // nobody is left to be told
-                        }
-                    })
-                })
-            },
+            open: batcher(parts, HEAR, |app, ids| Box::pin(async move { open_many(&app, &ids).await })),
+            hear: batcher(parts, HEAR, |app, batch| Box::pin(async move { hear(&app, &batch).await })),
             enqueue,
             settings,
             db,

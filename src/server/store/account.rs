@@ -25,14 +25,15 @@ const LIST: &str = select!("where organization_id = $1 and deleted_at is null or
 const FIND: &str = select!("where id = $1 and organization_id = $2 and deleted_at is null");
 /// By id alone: the worker and webhooks, which act for no person.
 const LOAD: &str = select!("where id = $1");
-/// Accounts of a batch, and nobody else claims for them until the transaction ends. In one order, so that two who lock
-/// several do not wait for each other.
-macro_rules! lock_many {
+macro_rules! find_many {
     ($dialect:ident, $lock:literal) => {
         concat!(select!("where id in (select x.id from "), rows!($dialect, id text), ") order by id", $lock)
     };
 }
-const LOCK_MANY: Sql = Sql { sqlite: lock_many!(sqlite, ""), postgres: lock_many!(postgres, " for update") };
+const FIND_MANY: Sql = Sql { sqlite: find_many!(sqlite, ""), postgres: find_many!(postgres, "") };
+/// The same, and nobody else claims for them until the transaction ends. In one order, so that two who lock several do not
+/// wait for each other.
+const LOCK_MANY: Sql = Sql { sqlite: find_many!(sqlite, ""), postgres: find_many!(postgres, " for update") };
 const DEFAULT: &str = select!(
     "where organization_id = $1 and channel = $2 and deleted_at is null and paused_at is null \
      order by case when stopped_at is null then 0 else 1 end, id limit 1"
@@ -75,7 +76,7 @@ pub const STATEMENTS: &[&str] = &[
 ];
 
 /// Statements that differ.
-pub const DUAL: &[Sql] = &[LOCK_MANY];
+pub const DUAL: &[Sql] = &[FIND_MANY, LOCK_MANY];
 
 /// The word of the column `on_unknown`.
 fn on_unknown(resends: bool) -> &'static str {
@@ -194,6 +195,12 @@ pub async fn find(
 pub async fn find_any(conn: &mut Conn, id: &AccountId) -> sqlx::Result<Option<StoredAccount>> {
     let found: Option<AccountRow> = sqlx::query_as(LOAD).bind(id.as_str()).fetch_optional(conn).await?;
     found.map(AccountRow::read).transpose()
+}
+
+/// Accounts, deleted or not, whoever owns them: for providers that call.
+pub async fn find_many(conn: &mut Conn, dialect: Dialect, ids: &[AccountId]) -> sqlx::Result<Vec<StoredAccount>> {
+    let rows: Vec<AccountRow> = sqlx::query_as(FIND_MANY.of(dialect)).bind(batch_of_ids(ids)).fetch_all(conn).await?;
+    rows.into_iter().map(AccountRow::read).collect()
 }
 
 /// Accounts, deleted or not, locked: whoever claims for them does so alone.

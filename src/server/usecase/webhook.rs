@@ -9,7 +9,7 @@ use crate::{
     },
     server::{
         App,
-        channel::{Inbound, Incoming, Told, ToldEvent},
+        channel::{Inbound, Incoming, Login, Told, ToldEvent},
         error::Error,
         live::Topic,
         store::{
@@ -27,6 +27,8 @@ use crate::{
     },
 };
 
+use std::{collections::HashMap, sync::Arc};
+
 /// The call is not genuine, or of no account of ours: the caller is told the same.
 pub struct Refused;
 
@@ -38,15 +40,17 @@ pub async fn receive(
     call: &Incoming<'_>,
 ) -> Result<Result<(), Refused>, Error> {
     let Ok(id) = account_id.parse::<AccountId>() else { return Ok(Err(Refused)) };
-    let Some(stored) = store::account::find_any(&mut *app.db.read().await?, &id).await? else {
+    let opened = app.open.call(id).await;
+    let opened = opened.ok_or_else(|| Error::Internal("accounts could not be read".to_owned()))??;
+    let Some(opened) = opened else { return Ok(Err(Refused)) };
+    let account = &opened.stored.account;
+    let Ok(told) = app.channels.of(account.provider).read_webhook(&opened.login, call) else {
         return Ok(Err(Refused));
     };
-    let Ok(login) = account::open(app, &stored) else { return Ok(Err(Refused)) };
-    let Ok(told) = app.channels.of(stored.account.provider).read_webhook(&login, call) else { return Ok(Err(Refused)) };
     let attempt = attempt.and_then(|id| id.parse::<AttemptId>().ok());
-    let organization = stored.organization_id.clone();
+    let organization = opened.stored.organization_id.clone();
     // What is not stored is not confirmed: the provider calls again.
-    let heard = app.hear.call(Heard { stored, attempt, told }).await;
+    let heard = app.hear.call(Heard { opened, attempt, told }).await;
     let touched = heard.ok_or_else(|| Error::Internal("a provider's call was not stored".to_owned()))??;
     if let Some(message) = touched {
         app.live.publish(&organization, Topic::Messages, Some(message.as_str()));
@@ -54,9 +58,33 @@ pub async fn receive(
     Ok(Ok(()))
 }
 
+/// An account that a provider calls, with its credentials.
+pub struct Opened {
+    stored: StoredAccount,
+    login: Login,
+}
+
+/// Reads the accounts that providers call at the same time together, each once; `None` for one that is unknown, or whose
+/// credentials do not open.
+pub async fn open_many(app: &App, ids: &[AccountId]) -> Vec<Result<Option<Arc<Opened>>, ApiError>> {
+    let read = async { store::account::find_many(&mut *app.db.read().await?, app.db.dialect, ids).await };
+    let stored = match read.await {
+        Ok(stored) => stored,
+        Err(error) => return vec![Err(Error::from(error).into()); ids.len()],
+    };
+    let opened: HashMap<AccountId, Arc<Opened>> = stored
+        .into_iter()
+        .filter_map(|stored| {
+            let login = account::open(app, &stored).ok()?;
+            Some((stored.account.id.clone(), Arc::new(Opened { stored, login })))
+        })
+        .collect();
+    ids.iter().map(|id| Ok(opened.get(id).cloned())).collect()
+}
+
 /// A genuine call that is to be stored together with others.
 pub struct Heard {
-    stored: StoredAccount,
+    opened: Arc<Opened>,
     attempt: Option<AttemptId>,
     told: Told,
 }
@@ -86,7 +114,7 @@ async fn store_and_join(app: &App, conn: &mut Conn, batch: &[Heard]) -> sqlx::Re
         .zip(&about)
         .map(|((heard, (id, dedupe_key)), about)| NewCall {
             id: id.as_str(),
-            account_id: heard.stored.account.id.as_str(),
+            account_id: heard.opened.stored.account.id.as_str(),
             message_id: about.as_ref().map(|about| about.message_id.as_str()),
             dedupe_key,
             raw: &heard.told.raw,
@@ -110,7 +138,7 @@ async fn store_and_join(app: &App, conn: &mut Conn, batch: &[Heard]) -> sqlx::Re
                 });
                 touched[n] = Some(about.message_id.clone());
             }
-            (ToldEvent::Inbound(inbound), _) => touched[n] = take_in(app, conn, &heard.stored, inbound).await?,
+            (ToldEvent::Inbound(inbound), _) => touched[n] = take_in(app, conn, &heard.opened.stored, inbound).await?,
             _ => {}
         }
     }
@@ -124,8 +152,8 @@ async fn messages_of(conn: &mut Conn, dialect: Dialect, batch: &[Heard]) -> sqlx
     let tries: Vec<&AttemptId> = batch.iter().filter_map(|heard| heard.attempt.as_ref()).collect();
     let tries = store::report::find_attempts(conn, dialect, &tries).await?;
     let mut about = Vec::with_capacity(batch.len());
-    for Heard { stored, attempt, told } in batch {
-        let id = &stored.account.id;
+    for Heard { opened, attempt, told } in batch {
+        let id = &opened.stored.account.id;
         about.push(match (attempt, &told.event) {
             (Some(attempt), _) => tries.get(attempt).filter(|tried| tried.account_id == *id).cloned(),
             (None, ToldEvent::Status { provider_message_id, .. }) => {
