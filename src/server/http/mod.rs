@@ -86,6 +86,7 @@ pub fn router(app: App, options: LeptosOptions) -> Router {
         .layer(CompressionLayer::new())
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_MAX));
     answers
+        .merge(webhooks())
         .route("/live", get(live::stream))
         .nest_service("/pkg", pkg)
         .layer(RequestBodyLimitLayer::new(BODY_MAX))
@@ -94,6 +95,14 @@ pub fn router(app: App, options: LeptosOptions) -> Router {
         .layer(CatchPanicLayer::custom(|_| Error::Internal("a handler panicked".to_owned()).into_response()))
         .layer(middleware::from_fn_with_state(state.clone(), guard::observe))
         .with_state(state)
+}
+
+/// Calls of providers: many, small, and answered with nothing, so nothing is compressed.
+fn webhooks() -> Router<HttpState> {
+    Router::new()
+        .route("/webhooks/twilio/{account}/status", webhook::twilio_status())
+        .route("/webhooks/twilio/{account}/inbound", webhook::twilio_inbound())
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_MAX))
 }
 
 /// The public API; the test of guards walks through [`ROUTES`].
@@ -128,8 +137,6 @@ fn rest() -> Router<HttpState> {
         .route("/api/messages/{id}/cancel", post(message::cancel))
         .route("/api/messages/{id}/retry", post(message::retry))
         .route("/api/messages/{id}/resolve", post(message::resolve))
-        .route("/webhooks/twilio/{account}/status", webhook::twilio_status())
-        .route("/webhooks/twilio/{account}/inbound", webhook::twilio_inbound())
         .route("/api/{*rest}", any(unknown))
         .method_not_allowed_fallback(wrong_method)
 }
