@@ -233,7 +233,9 @@ pub async fn claim(
     if claimed.rows_affected() != due.len() as u64 {
         return Err(sqlx::Error::Protocol("a locked message was changed".to_owned()));
     }
-    due.iter_mut().for_each(|due| due.attempts += 1);
+    for due in &mut due {
+        due.attempts += 1;
+    }
     Ok(due)
 }
 

@@ -66,6 +66,14 @@ pub struct Tried {
     pub is_superseded: bool,
 }
 
+#[derive(Deserialize)]
+struct TriedRow {
+    id: AttemptId,
+    message_id: MessageId,
+    account_id: AccountId,
+    is_superseded: u8,
+}
+
 /// Tries by their ids.
 pub async fn find_attempts(
     conn: &mut Conn,
@@ -75,17 +83,10 @@ pub async fn find_attempts(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    #[derive(Deserialize)]
-    struct Row {
-        id: AttemptId,
-        message_id: MessageId,
-        account_id: AccountId,
-        is_superseded: u8,
-    }
     let found: String =
         sqlx::query_scalar(FIND_ATTEMPTS.of(dialect)).bind(batch_of_ids(ids.iter().copied())).fetch_one(conn).await?;
-    let tried = |row: Row| {
-        let Row { id, message_id, account_id, is_superseded } = row;
+    let tried = |row: TriedRow| {
+        let TriedRow { id, message_id, account_id, is_superseded } = row;
         (id, Tried { message_id, account_id, is_superseded: is_superseded != 0 })
     };
     Ok(gathered(&found)?.into_iter().map(tried).collect())

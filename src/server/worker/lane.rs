@@ -6,15 +6,20 @@ use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     mem,
     sync::Arc,
+    time::Duration,
 };
 
 /// Calls of one account at a time at first; more when all goes well, fewer when the provider is overrun.
 const FIRST_WINDOW: u32 = 64;
+/// The most calls of one account at a time, and the most that is claimed ahead.
+const WIDEST_WINDOW: u32 = 256;
 /// Messages that one transaction claims.
 const BATCH: u32 = 512;
 /// Messages under a lease of this process: each takes memory and perhaps a connection. Who hangs shrinks to a few, so
 /// that others are not held up by it for long.
 const MOST: u32 = 4096;
+/// What is sent in so long is claimed ahead: longer than a claim takes, and little to doubt after a crash.
+const AHEAD: Duration = Duration::from_millis(20);
 
 /// A claimed message that waits for a call of its account to end.
 pub type Ready = (Arc<Through>, Claimed);
@@ -30,13 +35,15 @@ struct Lane {
     ready: VecDeque<Ready>,
     /// Calls at a time.
     window: u32,
+    /// How long a call takes, on average.
+    takes: Duration,
     /// The pass that served it last: whoever waited longest is next.
     served: u64,
 }
 
 impl Default for Lane {
     fn default() -> Self {
-        Self { calling: 0, ready: VecDeque::new(), window: FIRST_WINDOW, served: 0 }
+        Self { calling: 0, ready: VecDeque::new(), window: FIRST_WINDOW, takes: AHEAD, served: 0 }
     }
 }
 
@@ -45,11 +52,18 @@ impl Lane {
         self.calling + u32::try_from(self.ready.len()).unwrap_or(u32::MAX >> 1)
     }
 
+    /// Messages to have ready besides those under way.
+    fn ahead(&self, window: u32) -> u32 {
+        let calls = AHEAD.as_micros() / self.takes.as_micros().max(1);
+        window.saturating_mul(u32::try_from(calls).unwrap_or(u32::MAX)).clamp(window.div_ceil(4), WIDEST_WINDOW)
+    }
+
     /// Room for more, once it is worth a transaction. What is claimed ahead is what may leave while one is written.
     fn room(&self, most: u32) -> u32 {
         let window = self.window.min(most);
-        let room = (window + window.div_ceil(4)).saturating_sub(self.held());
-        if self.held() == 0 || room >= window.div_ceil(4) { room } else { 0 }
+        let ahead = self.ahead(window);
+        let room = (window + ahead).saturating_sub(self.held());
+        if self.held() == 0 || room >= ahead.div_ceil(2) { room } else { 0 }
     }
 }
 
@@ -99,8 +113,15 @@ impl Lanes {
     }
 
     /// A call of the account ended: the message whose call begins in its place, and whether there is room for a claim.
-    pub fn next(&mut self, account: &AccountId, error: Option<&SendError>, most: u32) -> (Option<Ready>, bool) {
+    pub fn next(
+        &mut self,
+        account: &AccountId,
+        error: Option<&SendError>,
+        took: Duration,
+        most: u32,
+    ) -> (Option<Ready>, bool) {
         let Some(lane) = self.0.get_mut(account) else { return (None, false) };
+        lane.takes = (lane.takes * 7 + took) / 8;
         lane.window = match error {
             Some(error) if !error.is_answer() => (lane.window / 2).max(4),
             _ => (lane.window + 1).min(most.max(FIRST_WINDOW)),

@@ -39,7 +39,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 use tokio_util::task::TaskTracker;
 
 /// Results that one transaction writes.
@@ -171,7 +171,9 @@ impl Worker {
             for claim in claims {
                 let most = self.most_at_once(&claim.through);
                 let begins = self.0.lanes.lock().expect("no panic").add(claim, most);
-                begins.into_iter().for_each(|ready| self.begin(ready));
+                for ready in begins {
+                    self.begin(ready);
+                }
             }
         }
         Ok(())
@@ -212,12 +214,13 @@ impl Worker {
             tokio::time::sleep(Duration::from_millis(early.unsigned_abs())).await;
         }
         // A panic in an adapter is one message's trouble: it may have left.
+        let began = Instant::now();
         let called = AssertUnwindSafe(send::send(app, &through, &claimed)).catch_unwind().await;
         let outcome =
             called.unwrap_or_else(|_| Err(SendError::Unknown("Tern failed while it sent the message.".to_owned())));
         let (next, has_room) = {
             let (account, most) = (&through.account.account.id, self.most_at_once(&through));
-            self.0.lanes.lock().expect("no panic").next(account, outcome.as_ref().err(), most)
+            self.0.lanes.lock().expect("no panic").next(account, outcome.as_ref().err(), began.elapsed(), most)
         };
         self.settle_soon(Settling { through, claimed, outcome });
         if has_room {
