@@ -471,7 +471,7 @@ async fn the_next_thing_to_do_is_the_earlier_of_a_due_message_and_a_question() {
         assert!(store::queue::list_due_polls(&mut conn, NOW, 9).await.expect("listed").is_empty());
         let due = store::queue::list_due_polls(&mut conn, at, 9).await.expect("listed");
         let due: Vec<_> = due.into_iter().map(|stored| stored.message.id).collect();
-        assert_eq!(due, std::slice::from_ref(asked));
+        assert_eq!(due, std::slice::from_ref(&asked));
         db.write(async |conn| store::queue::set_poll(conn, &asked, None).await).await.expect("written");
         assert_eq!(next().await, Some(later));
     })

@@ -310,15 +310,8 @@ impl Bench {
     fn latency(&mut self) -> Result<()> {
         let latency = Duration::from_millis(100);
         let ideal = UNDER_WAY as f64 / latency.as_secs_f64();
-        let count = self.options.messages.min(12_800);
-        // More accounts than messages of one account that the engine lets be under way would ask for.
-        let world = World::new(&self.options.tern, &self.sink, None, 16, Kind::Sms)?;
-        let web = world.start("web")?;
-        world.enqueue(count, self.options.callers)?;
-        web.stop()?;
-        self.sink.reset(world.journal(), latency, false)?;
-        let ours = world.dispatch(count as u64, world.start("worker")?, LIMIT)?;
-        self.judge("dispatch at 100 ms", &world)?;
+        let one = self.dispatch_slowly(latency, 1, self.options.messages.min(12_800))?;
+        let many = self.dispatch_slowly(latency, 16, self.options.messages)?;
 
         let peer_count = self.options.peer_messages;
         self.peers.reset()?;
@@ -331,13 +324,29 @@ impl Bench {
             let reached = rate / (most as f64 / latency.as_secs_f64()) * 100.0;
             format!("{rate:.0}/s with {most} under way ({reached:.0} % of ideal), {micros:.0} µs CPU")
         };
-        self.row(
-            &format!("dispatch, 100 ms (ideal with {UNDER_WAY}: {ideal:.0}/s)"),
-            words(ours.per_second(), ours.most_under_way, ours.cpu_micros()),
-            words(theirs.per_second(), theirs.most_under_way, theirs.micros(theirs.node_cpu + theirs.database_cpu)),
-            Some(ours.per_second() / theirs.per_second()),
-        );
+        let peer =
+            words(theirs.per_second(), theirs.most_under_way, theirs.micros(theirs.node_cpu + theirs.database_cpu));
+        for (name, ours) in [("one account", one), ("16 accounts", many)] {
+            self.row(
+                &format!("dispatch, 100 ms, {name} (ideal with {UNDER_WAY}: {ideal:.0}/s)"),
+                words(ours.per_second(), ours.most_under_way, ours.cpu_micros()),
+                peer.clone(),
+                Some(ours.per_second() / theirs.per_second()),
+            );
+        }
         Ok(())
+    }
+
+    /// A dispatch of ours to a provider that takes its time.
+    fn dispatch_slowly(&mut self, latency: Duration, accounts: usize, count: usize) -> Result<Dispatch> {
+        let world = World::new(&self.options.tern, &self.sink, None, accounts, Kind::Sms)?;
+        let web = world.start("web")?;
+        world.enqueue(count, self.options.callers)?;
+        web.stop()?;
+        self.sink.reset(world.journal(), latency, false)?;
+        let ours = world.dispatch(count as u64, world.start("worker")?, LIMIT)?;
+        self.judge(&format!("dispatch at 100 ms, {accounts} accounts"), &world)?;
+        Ok(ours)
     }
 
     /// Mail over eight connections.
