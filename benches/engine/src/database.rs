@@ -113,7 +113,9 @@ impl Database {
         } else {
             format!("begin; set local synchronous_commit = off; {inserts} commit;")
         };
-        self.write(&sql).map(drop)
+        self.write(&sql)?;
+        // Or the system would write it down while others are measured.
+        output(&mut Command::new("sync")).map(drop)
     }
 
     /// What the engine would do by itself after a while.
