@@ -10,6 +10,7 @@ pub mod demo;
 pub mod email_account;
 pub mod installation;
 pub mod keys;
+pub mod mailbox;
 pub mod message;
 pub mod report;
 pub mod session;
