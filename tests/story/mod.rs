@@ -5,6 +5,7 @@ mod api_key;
 mod batch;
 mod command;
 mod dashboard;
+mod doctor;
 mod email_account;
 mod keys;
 mod limit;

@@ -7,6 +7,7 @@ pub mod account;
 pub mod api_key;
 pub mod dashboard;
 pub mod demo;
+pub mod doctor;
 pub mod email_account;
 pub mod installation;
 pub mod keys;
