@@ -278,10 +278,10 @@ pub async fn claim(
         .bind(i64::from(limit))
         .fetch_one(&mut *conn)
         .await?;
-    let mut taken = Readable::read(&found)?;
-    let due = &mut taken.messages;
+    let mut found = Readable::read(&found)?;
+    let due = &mut found.messages;
     if due.is_empty() {
-        return Ok(taken);
+        return Ok(found);
     }
     let claimed = sqlx::query(CLAIM.of(dialect))
         .bind(batch_of_ids(due.iter().map(|due| &due.id)))
@@ -296,7 +296,7 @@ pub async fn claim(
     for due in due {
         due.attempts += 1;
     }
-    Ok(taken)
+    Ok(found)
 }
 
 /// A try, as it is written down before it is made.

@@ -196,7 +196,7 @@ pub async fn set_mailbox(
             }
             None if is_known => keep_secret(&mut credentials, "imap_password", &before),
             None if !imap.is_of(&smtp) => {
-                errors.add("imap_password", "is required for another server than the one that sends")
+                errors.add("imap_password", "is required for another server than the one that sends");
             }
             None => {}
         }

@@ -81,7 +81,7 @@ fn enhanced(text: &str) -> Option<&str> {
     words.map(|word| word.trim_end_matches('.')).find(|word| {
         let parts: Vec<&str> = word.split('.').collect();
         let fits = |part: &&str| (1..=3).contains(&part.len());
-        parts.len() == 3 && matches!(parts[0], "2" | "4" | "5") && parts.iter().all(|part| fits(&part))
+        parts.len() == 3 && matches!(parts[0], "2" | "4" | "5") && parts.iter().all(fits)
     })
 }
 

@@ -21,6 +21,8 @@ use std::{borrow::Cow, sync::Arc};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use zeroize::Zeroizing;
 
+/// Room for what is read at a time.
+const CHUNK: usize = 16 * 1024;
 /// The longest line that is read.
 const LINE_MAX: usize = 64 * 1024;
 /// The most that is read over one connection.
@@ -165,15 +167,14 @@ impl Dialogue {
     }
 
     async fn fill(&mut self, step: Step) -> Result<(), Fault> {
-        let mut chunk = [0; 16 * 1024];
-        match self.stream.read(&mut chunk).await {
+        self.buffer.reserve(CHUNK);
+        match self.stream.read_buf(&mut self.buffer).await {
             Ok(0) | Err(_) => Err(Fault::Lost(step, "the connection broke")),
             Ok(read) => {
                 self.read += read;
                 if self.read > TOTAL_MAX {
                     return Err(Fault::Lost(step, "the server sent more than it was asked for"));
                 }
-                self.buffer.extend_from_slice(&chunk[..read]);
                 Ok(())
             }
         }
@@ -341,7 +342,7 @@ impl Dialogue {
                 match value {
                     AttributeValue::Uid(number) => uid = Some(number),
                     AttributeValue::BodySection { data, .. } => {
-                        bytes = Some(data.map_or_else(Vec::new, Cow::into_owned))
+                        bytes = Some(data.map_or_else(Vec::new, Cow::into_owned));
                     }
                     _ => {}
                 }

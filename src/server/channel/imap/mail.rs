@@ -29,7 +29,7 @@ pub(super) fn header<'a>(message: &'a Message<'_>, name: &'a str) -> &'a str {
 
 /// The Message-IDs of a header, without brackets.
 pub(super) fn ids(value: &HeaderValue<'_>) -> Vec<String> {
-    value.as_text_list().unwrap_or_default().iter().map(|id| id.to_string()).collect()
+    value.as_text_list().unwrap_or_default().iter().map(ToString::to_string).collect()
 }
 
 /// The own Message-ID of a mail.
