@@ -1,6 +1,6 @@
 //! No secret is ever written down in clear: not in an answer, not in the log, not in the data folder.
 
-use crate::support::{Client, Credentials, RECIPIENT, World, but, twilio_form};
+use crate::support::{Client, Credentials, RECIPIENT, World, but, dovecot, twilio_form};
 use base64::{Engine, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::json;
 use std::{cell::RefCell, io};
@@ -95,6 +95,7 @@ async fn live(world: &World) -> Vec<(&'static str, String)> {
 
     accounts_and_messages(world, &program).await;
     mailboxes(world, &program).await;
+    read_mailbox(world, &program).await;
     for path in ["/accounts", "/messages", "/settings", "/sign-in"] {
         owner.get(path).await;
     }
@@ -110,6 +111,7 @@ async fn live(world: &World) -> Vec<(&'static str, String)> {
         ("API key", key),
         ("password of a mailbox", smtp::PASSWORD.to_owned()),
         ("key for signatures", DKIM_KEY.to_owned()),
+        ("password of a mailbox that is read", dovecot::PASSWORD.to_owned()),
         ("session", session),
         ("encryption key", crate::support::KEY.to_owned()),
     ]
@@ -175,6 +177,22 @@ async fn mailboxes(world: &World, program: &Client) {
     assert_eq!(world.mail.server.kept().len(), 1);
     program.post(&format!("{path}/test"), json!({})).await.expect_status(200);
     program.get(accounts).await.expect_status(200);
+    program.get(&path).await.expect_status(200);
+}
+
+async fn read_mailbox(world: &World, program: &Client) {
+    let server = dovecot::Dovecot::start(&world.mail.identity).await;
+    let read = json!({
+        "email_address": "c@tern.example", "imap_host": "localhost", "imap_port": server.tls_port,
+        "imap_username": dovecot::USER, "imap_password": dovecot::PASSWORD,
+    });
+    let accounts = "/api/email-accounts";
+    let form = but(world.mail.form(), read);
+    program.post(accounts, but(form.clone(), json!({ "imap_password": WRONG_TOKEN }))).await.expect_status(400);
+    let path = format!("{accounts}/{}", program.post(accounts, form).await.expect_status(201).id());
+    program.patch(&path, json!({ "imap_password": WRONG_TOKEN })).await.expect_status(400);
+    world.work().await;
+    program.post(&format!("{path}/test"), json!({})).await.expect_status(200);
     program.get(&path).await.expect_status(200);
 }
 

@@ -6,7 +6,7 @@ use super::{
     field_error::FieldErrors,
     id::AccountId,
     limit::Pace,
-    message::Waiting,
+    message::{Waiting, WaitingReason},
     phone::PhoneNumber,
     secret::Secret,
     text::parse_line,
@@ -74,13 +74,52 @@ pub struct Account {
     pub smtp: Option<SmtpSettings>,
     /// Why the last test or send failed, with what to do.
     pub last_error: Option<String>,
+    /// Why its mailbox could not be read at the last try; sending goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mailbox_error: Option<String>,
     /// True when it belongs to the demo data.
     pub is_demo: bool,
     /// Connected.
     pub created_at: Timestamp,
 }
 
+/// Whether an account sends, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// It sends.
+    Active,
+    /// Its provider asked for patience, or could not be reached.
+    Paused,
+    /// Its connection does not work.
+    Error,
+    /// A person switched it off.
+    Inactive,
+}
+
+impl Health {
+    /// The word for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Active => "Active",
+            Self::Paused => "Paused",
+            Self::Error => "Error",
+            Self::Inactive => "Inactive",
+        }
+    }
+}
+
 impl Account {
+    /// Whether it sends, and if not, why.
+    pub fn health(&self) -> (Health, Option<&str>) {
+        let pause = self.block.as_ref().filter(|block| block.reason == WaitingReason::Provider);
+        match (self.connection_status, pause) {
+            _ if !self.is_active => (Health::Inactive, None),
+            (ConnectionStatus::Error, _) => (Health::Error, self.last_error.as_deref()),
+            (_, Some(pause)) => (Health::Paused, Some(&pause.detail)),
+            _ => (Health::Active, None),
+        }
+    }
+
     /// An account that has just been connected: it has sent nothing yet, and nothing is set but what was asked for.
     pub fn connected(
         id: AccountId,
@@ -104,6 +143,7 @@ impl Account {
             connection_status: ConnectionStatus::Connected,
             smtp: None,
             last_error: None,
+            mailbox_error: None,
             is_demo: false,
             created_at,
         }

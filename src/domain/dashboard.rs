@@ -66,6 +66,17 @@ pub struct Unknown {
     pub first: Vec<Message>,
 }
 
+impl Unknown {
+    /// The same for people; `None` when there are none.
+    pub fn words(&self) -> Option<String> {
+        match self.count {
+            0 => None,
+            1 => Some("1 message may have gone out".to_owned()),
+            count => Some(format!("{} messages may have gone out", super::forecast::count(count))),
+        }
+    }
+}
+
 /// An account and what becomes of its queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outlook {

@@ -5,6 +5,7 @@ use super::{
     channel::{Channel, Provider},
     email::Email,
     field_error::FieldErrors,
+    mailbox::{ImapForm, ImapSettings},
     secret::Secret,
     text::{NotAText, parse_line},
 };
@@ -123,6 +124,9 @@ pub struct SmtpSettings {
     /// Signs what leaves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dkim: Option<Dkim>,
+    /// Where what comes back is read, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imap: Option<ImapSettings>,
 }
 
 /// What to enter for a large provider.
@@ -138,6 +142,8 @@ pub struct Preset {
     pub port: u16,
     /// The way to it.
     pub security: SmtpSecurity,
+    /// Where its mailboxes are read; empty when it has none, or none to suggest.
+    pub imap_host: &'static str,
     /// What a person must know before it works.
     pub hint: &'static str,
 }
@@ -150,6 +156,7 @@ pub const PRESETS: [Preset; 6] = [
         host: "smtp.gmail.com",
         port: 465,
         security: SmtpSecurity::Tls,
+        imap_host: "imap.gmail.com",
         hint: "Needs an app password: turn on 2-step verification, then make one at myaccount.google.com/apppasswords.",
     },
     Preset {
@@ -158,6 +165,7 @@ pub const PRESETS: [Preset; 6] = [
         host: "smtp.office365.com",
         port: 587,
         security: SmtpSecurity::Starttls,
+        imap_host: "outlook.office365.com",
         hint: "Authenticated SMTP is off by default: an administrator turns it on for the mailbox under Mail, Manage email apps.",
     },
     Preset {
@@ -166,6 +174,7 @@ pub const PRESETS: [Preset; 6] = [
         host: "email-smtp.us-east-1.amazonaws.com",
         port: 587,
         security: SmtpSecurity::Starttls,
+        imap_host: "",
         hint: "For us-east-1; with another region choose “Own server” and enter its host. Make SMTP credentials in the SES console: access keys do not work here.",
     },
     Preset {
@@ -174,6 +183,7 @@ pub const PRESETS: [Preset; 6] = [
         host: "smtp.mailgun.org",
         port: 587,
         security: SmtpSecurity::Starttls,
+        imap_host: "",
         hint: "The user name is postmaster@ and your domain. For a domain in the EU choose “Own server” with smtp.eu.mailgun.org.",
     },
     Preset {
@@ -182,6 +192,7 @@ pub const PRESETS: [Preset; 6] = [
         host: "smtp.postmarkapp.com",
         port: 587,
         security: SmtpSecurity::Starttls,
+        imap_host: "",
         hint: "User name and password are both the server API token.",
     },
     Preset {
@@ -190,6 +201,7 @@ pub const PRESETS: [Preset; 6] = [
         host: "",
         port: 587,
         security: SmtpSecurity::Starttls,
+        imap_host: "",
         hint: "Any server that takes your mail. One in a private network must be allowed by the operator first.",
     },
 ];
@@ -220,7 +232,7 @@ pub fn parse_host(text: &str) -> Result<String, NotAHost> {
 }
 
 /// Reads a port: 1–65535.
-fn parse_port(text: &str) -> Option<u16> {
+pub fn parse_port(text: &str) -> Option<u16> {
     text.trim().parse().ok().filter(|port| *port > 0)
 }
 
@@ -229,10 +241,10 @@ const PASSWORD_MAX: usize = 8_000;
 /// The most characters of a DKIM key: RSA of 8192 bits in PEM.
 const KEY_MAX: usize = 8_000;
 /// The most characters of a user name.
-const USERNAME_MAX: usize = 320;
+pub const USERNAME_MAX: usize = 320;
 
 /// The fields that are secret.
-pub const SECRETS: [&str; 2] = ["smtp_password", "dkim_private_key"];
+pub const SECRETS: [&str; 3] = ["smtp_password", "dkim_private_key", "imap_password"];
 
 /// An e-mail account that somebody asks to connect: every part is valid, nothing is proved yet.
 #[derive(Debug)]
@@ -278,6 +290,8 @@ pub struct EmailForm {
     pub dkim_domain: String,
     /// As typed; may be empty.
     pub dkim_selector: String,
+    /// The mailbox that is read.
+    pub imap: ImapForm,
     /// By the names in [`SECRETS`].
     pub credentials: Vec<(String, Secret)>,
 }
@@ -301,8 +315,20 @@ impl EmailForm {
         let preset = field("preset");
         let mut form = Self::of_credentials(credentials);
         form.email_address = field("email_address");
+        // What is hidden because it is not wanted does not count.
+        form.imap.is_wanted = !field("reads_bounces").is_empty();
+        if form.imap.is_wanted {
+            form.imap.host = field("imap_host");
+            form.imap.port = field("imap_port");
+            form.imap.username = field("imap_username");
+        } else {
+            form.credentials.retain(|(name, _)| name != "imap_password");
+        }
         match PRESETS.iter().find(|known| known.name == preset && !known.host.is_empty()) {
             Some(known) => {
+                if form.imap.host.trim().is_empty() {
+                    known.imap_host.clone_into(&mut form.imap.host);
+                }
                 known.host.clone_into(&mut form.smtp_host);
                 form.smtp_port = known.port.to_string();
                 known.security.as_str().clone_into(&mut form.smtp_security);
@@ -331,6 +357,12 @@ impl EmailForm {
             if self.smtp_auth != SmtpAuth::None.as_str() {
                 need("smtp_username", self.smtp_username.trim().is_empty());
                 need("smtp_password", !self.has("smtp_password"));
+            }
+            if self.imap.is_wanted {
+                need("imap_host", self.imap.host.trim().is_empty());
+                // Whoever sends without a password has none that would open a mailbox.
+                let is_shared = self.smtp_auth != SmtpAuth::None.as_str();
+                need("imap_password", !is_shared && !self.has("imap_password"));
             }
         }
         missing
@@ -405,9 +437,10 @@ impl EmailForm {
             typed => errors.check("reply_to", Email::parse(typed)),
         };
         let dkim = self.parse_dkim(errors);
+        let imap = self.imap.parse(errors);
         let (host, security, auth) = (host?, security?, auth?);
         let (port, username) = (port.unwrap_or_else(|| security.usual_port()), username?);
-        Some(SmtpSettings { host, port, security, username, auth, reply_to, dkim })
+        Some(SmtpSettings { host, port, security, username, auth, reply_to, dkim, imap })
     }
 
     /// Domain and selector go together.
@@ -429,7 +462,7 @@ impl EmailForm {
     }
 
     /// Passwords are kept as typed, spaces too; a key has lines.
-    fn parse_secrets(self, errors: &mut FieldErrors) -> Vec<(&'static str, Secret)> {
+    pub fn parse_secrets(self, errors: &mut FieldErrors) -> Vec<(&'static str, Secret)> {
         let mut kept = Vec::new();
         for (name, secret) in self.credentials {
             let Some(name) = SECRETS.into_iter().find(|known| *known == name) else { continue };
@@ -437,7 +470,7 @@ impl EmailForm {
             if text.trim().is_empty() {
                 continue; // named among the missing
             }
-            let (is_key, max) = if name == "smtp_password" { (false, PASSWORD_MAX) } else { (true, KEY_MAX) };
+            let (is_key, max) = if name == "dkim_private_key" { (true, KEY_MAX) } else { (false, PASSWORD_MAX) };
             let is_wrong = |c: char| c.is_control() && !(is_key && matches!(c, '\n' | '\r' | '\t'));
             if let Some(c) = text.chars().find(|c| is_wrong(*c)) {
                 errors.add(name, NotAText::Invisible(format!("U+{:04X}", u32::from(c))).to_string());

@@ -87,6 +87,27 @@ impl Forecast {
     pub fn left_over(&self) -> u32 {
         self.today.queued.saturating_sub(self.today.will_send)
     }
+
+    /// The same for people, on the page and at the command line.
+    pub fn words(&self) -> String {
+        let (today, left) = (self.today, self.left_over());
+        match (today.queued, left) {
+            (0, _) => "Nothing waits".to_owned(),
+            (queued, 0) => format!("All {queued} leave today"),
+            (_, left) => {
+                let now =
+                    if today.will_send == 0 { String::new() } else { format!("{} leave today, ", today.will_send) };
+                let then = self.tomorrow.will_send;
+                let rest = if then < left { format!(", {then} of them leave then") } else { String::new() };
+                format!("{now}{} wait for tomorrow{rest}", count(left))
+            }
+        }
+    }
+}
+
+/// A number that may have been counted no further.
+pub fn count(number: u32) -> String {
+    if number >= COUNT_MAX { format!("{COUNT_MAX} or more") } else { number.to_string() }
 }
 
 /// How many messages leave in so many milliseconds, one every `interval`.
@@ -171,5 +192,23 @@ mod tests {
         );
         assert_eq!((forecast.today.limit, forecast.tomorrow.limit), (60, 70));
         assert_eq!((forecast.today.will_send, forecast.tomorrow.will_send), (0, 70));
+    }
+
+    #[test]
+    fn the_words_say_what_is_left() {
+        let of = |queued, will_send, then| {
+            Forecast {
+                today: Today { used: 0, queued, limit: 100, will_send },
+                tomorrow: Tomorrow { will_send: then, limit: 100 },
+                runs_out_at: None,
+            }
+            .words()
+        };
+        assert_eq!(of(0, 0, 0), "Nothing waits");
+        assert_eq!(of(7, 7, 0), "All 7 leave today");
+        assert_eq!(of(250, 100, 100), "100 leave today, 150 wait for tomorrow, 100 of them leave then");
+        assert_eq!(of(104, 100, 4), "100 leave today, 4 wait for tomorrow");
+        assert_eq!(of(4, 0, 4), "4 wait for tomorrow");
+        assert!(of(COUNT_MAX, 0, 0).contains("100000 or more"));
     }
 }

@@ -14,6 +14,7 @@ pub mod forecast;
 pub mod id;
 pub mod installation;
 pub mod limit;
+pub mod mailbox;
 pub mod message;
 pub mod page;
 pub mod phone;

@@ -60,6 +60,11 @@ pub fn chance() -> u16 {
     u16::from_be_bytes(random_bytes())
 }
 
+/// From nothing to `most`, by chance.
+pub fn jitter(most: i64) -> i64 {
+    most * i64::from(chance()) / i64::from(u16::MAX)
+}
+
 /// A new identifier that sorts by `now`; within a millisecond by chance.
 pub fn new_id(now: Timestamp) -> String {
     random_ulid(now).to_string()

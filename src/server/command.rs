@@ -9,7 +9,7 @@ use super::{
     send::{self, SendArgs},
     simulate,
     store::Db,
-    usecase::{keys, session},
+    usecase::{doctor, keys, session},
     vault::Vault,
     worker::Worker,
 };
@@ -292,6 +292,10 @@ async fn doctor(settings: Settings) -> anyhow::Result<()> {
     let sealed = super::store::account::list_sealed(&mut *app.db.read().await?, "", 10_000).await?;
     let stale = sealed.iter().filter(|stored| stored.secret.as_deref().is_some_and(|s| app.vault.is_stale(s))).count();
     say(&format!("credentials    {} accounts, {stale} sealed with an older key (`tern keys rotate`)", sealed.len()))?;
+    say("")?;
+    for line in doctor::examine(&app).await.map_err(shown)? {
+        say(&line)?;
+    }
     app.db.close().await;
     if app.is_key_wrong() {
         bail!("start with the encryption key of before, or enter all credentials again")

@@ -111,6 +111,15 @@ pub fn is_public(ip: IpAddr) -> bool {
     }
 }
 
+/// The name for certificates and DNS: ASCII.
+pub fn ascii_host(host: &str) -> String {
+    if host.is_ascii() {
+        return host.to_owned();
+    }
+    let url = reqwest::Url::parse(&format!("http://{host}"));
+    url.ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_else(|| host.to_owned())
+}
+
 /// Finds the addresses of a name.
 #[async_trait]
 pub trait Resolve: Send + Sync {

@@ -32,7 +32,7 @@ use crate::domain::{
     user::{Me, Organization, User},
 };
 use batch::Batcher;
-use channel::{Channels, smtp};
+use channel::{Channels, imap, smtp};
 use clock::{Clock, Ids};
 use config::{Role, Settings};
 use dial::{Dialer, SystemResolver};
@@ -93,6 +93,8 @@ pub struct Parts {
     pub wake: Notify,
     /// Wakes the part of the worker that asks providers.
     pub wake_asking: Notify,
+    /// Wakes the part of the worker that reads mailboxes.
+    pub wake_reading: Notify,
     /// Whether providers can call us.
     pub can_be_called: bool,
     /// Set when the process is asked to stop.
@@ -139,14 +141,11 @@ impl App {
     ) -> Self {
         // Whoever starts the program has read the file already, and stopped at a bad one.
         let tls = tls::client(settings.ssl_cert_file.as_deref()).or_else(|_| tls::client(None));
-        let smtp = smtp::Smtp::new(
-            Dialer::new(&settings.allow_private_hosts, Arc::new(SystemResolver)),
-            tls.expect("the built-in roots"),
-            settings.smtp_hello(),
-            clock.clone(),
-            smtp::Patience::default(),
-        );
-        let channels = Channels::new(http, settings.twilio_api_url.trim_end_matches('/').to_owned(), smtp);
+        let tls = tls.expect("the built-in roots");
+        let dialer = Dialer::new(&settings.allow_private_hosts, Arc::new(SystemResolver));
+        let imap = imap::Imap::new(dialer.clone(), tls.clone());
+        let smtp = smtp::Smtp::new(dialer, tls, settings.smtp_hello(), clock.clone(), smtp::Patience::default());
+        let channels = Channels::new(http, settings.twilio_api_url.trim_end_matches('/').to_owned(), smtp, imap);
         let can_be_called = settings.can_be_called();
         let enqueue = {
             let db = db.clone();
@@ -168,6 +167,7 @@ impl App {
             live: Live::default(),
             wake: Notify::new(),
             wake_asking: Notify::new(),
+            wake_reading: Notify::new(),
             can_be_called,
             stop: CancellationToken::new(),
             hashing: Semaphore::new(HASHES),

@@ -1,10 +1,17 @@
-//! Whom Tern believes when it speaks TLS itself: the built-in roots, and those of `SSL_CERT_FILE`.
+//! Whom Tern believes when it speaks TLS itself: the built-in roots, and those of `SSL_CERT_FILE`. And how a connection
+//! becomes a secure one.
 
 use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
+    CertificateError, ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, ServerName, pem::PemObject},
 };
-use std::{path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsConnector;
+
+/// A stream of bytes, secure or not.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for T {}
 
 /// Certificates are verified, always; `extra` is a PEM file of roots that are trusted, too.
 pub fn client(extra: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
@@ -22,4 +29,45 @@ pub fn client(extra: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
         .with_safe_default_protocol_versions()
         .map_err(|error| format!("cannot set up TLS: {error}"))?;
     Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
+}
+
+/// Makes the stream a secure one to `host`, or says why not and what to do; `ports` is what to do when the other side does
+/// not speak TLS there.
+pub async fn handshake(
+    tls: &Arc<ClientConfig>,
+    host: &str,
+    stream: impl Stream + 'static,
+    ports: &str,
+) -> Result<Box<dyn Stream>, String> {
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|_| "the host is no name that a certificate could have.".to_owned())?;
+    match TlsConnector::from(tls.clone()).connect(name, stream).await {
+        Ok(stream) => Ok(Box::new(stream)),
+        Err(error) => Err(insecure(&error, ports)),
+    }
+}
+
+fn insecure(error: &io::Error, ports: &str) -> String {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    let sentence = match cause {
+        Some(rustls::Error::InvalidCertificate(why)) => match why {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                "the server's certificate has expired. Its operator must renew it."
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "the server's certificate is for another name. Enter the name that the provider gives."
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "the server's certificate is not valid yet. Check the clock of this machine."
+            }
+            _ => {
+                "the server's certificate is of nobody that this machine trusts. The operator of Tern can trust another root with SSL_CERT_FILE."
+            }
+        },
+        Some(rustls::Error::InvalidMessage(_)) => {
+            return format!("the server does not speak TLS on this port. {ports}");
+        }
+        _ => return format!("the handshake failed. {ports}"),
+    };
+    sentence.to_owned()
 }

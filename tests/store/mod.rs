@@ -165,6 +165,7 @@ pub fn new_account() -> Account {
         connection_status: ConnectionStatus::Connected,
         smtp: None,
         last_error: None,
+        mailbox_error: None,
         is_demo: false,
         created_at: NOW,
     }

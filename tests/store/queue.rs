@@ -26,14 +26,14 @@ const LEASE_END: Timestamp = Timestamp(NOW.0 + MINUTE);
 /// Takes what is due of an account under a token.
 async fn take(db: &Db, account: &AccountId, limit: u32, token: &str) -> Vec<Due> {
     let got = db.write(async |conn| claim(conn, db.dialect, account, NOW, limit, token, LEASE_END).await).await;
-    got.expect("claimed")
+    got.expect("claimed").messages
 }
 
 /// Takes one message with its attempt, as the worker does.
 async fn start(db: &Db, account: &AccountId, token: &str) -> (Due, AttemptId) {
     let attempt: AttemptId = id();
     let got = db.write(async |conn| {
-        let got = claim(conn, db.dialect, account, NOW, 1, token, LEASE_END).await?.remove(0);
+        let got = claim(conn, db.dialect, account, NOW, 1, token, LEASE_END).await?.messages.remove(0);
         let row = store::queue::NewAttempt {
             id: attempt.as_str(),
             message_id: got.id.as_str(),
@@ -138,7 +138,7 @@ async fn a_claim_under_way_does_not_hold_up_the_next_one_on_postgresql() {
         let account = account(&db, &organization).await;
         queue(&db, &organization, &account.id, 4).await;
         let both = db.write(async |conn| {
-            let first = claim(conn, db.dialect, &account.id, NOW, 2, "first", LEASE_END).await?;
+            let first = claim(conn, db.dialect, &account.id, NOW, 2, "first", LEASE_END).await?.messages;
             let second =
                 tokio::time::timeout(std::time::Duration::from_secs(5), take(&other, &account.id, 2, "second"));
             Ok::<_, sqlx::Error>((first, second.await.expect("nobody waits for the first")))
@@ -156,8 +156,11 @@ async fn claim_within_limit(db: &Db, account: &AccountId, limit: u32, room: u32,
         store::account::lock_many(conn, db.dialect, [account]).await?;
         let used = store::usage::find(conn, account, &day(TODAY)).await?;
         let room = room.min(limit.saturating_sub(used));
-        let got =
-            if room == 0 { Vec::new() } else { claim(conn, db.dialect, account, NOW, room, token, LEASE_END).await? };
+        let got = if room == 0 {
+            Vec::new()
+        } else {
+            claim(conn, db.dialect, account, NOW, room, token, LEASE_END).await?.messages
+        };
         let count = u32::try_from(got.len()).expect("a few");
         if count > 0 {
             let reservation = Reservation { account_id: account.as_str(), key: TODAY, count };
@@ -468,8 +471,8 @@ async fn the_next_thing_to_do_is_the_earlier_of_a_due_message_and_a_question() {
         settle(&db, &asked, &Settled { poll_at: Some(at), ..settled(Status::Sent) }).await;
         assert_eq!(next().await, Some(at));
         let mut conn = db.read().await.expect("a connection");
-        assert!(store::queue::list_due_polls(&mut conn, NOW, 9).await.expect("listed").is_empty());
-        let due = store::queue::list_due_polls(&mut conn, at, 9).await.expect("listed");
+        assert!(store::queue::list_due_polls(&mut conn, NOW, 9).await.expect("listed").messages.is_empty());
+        let due = store::queue::list_due_polls(&mut conn, at, 9).await.expect("listed").messages;
         let due: Vec<_> = due.into_iter().map(|stored| stored.message.id).collect();
         assert_eq!(due, std::slice::from_ref(&asked));
         db.write(async |conn| store::queue::set_poll(conn, &asked, None).await).await.expect("written");

@@ -41,7 +41,8 @@ async fn a_mailbox_is_tested_connected_and_shown_without_its_password() {
     let shape = json!({
         "id": account["id"], "provider": "smtp", "email_address": USER, "display_name": USER, "smtp_host": "localhost",
         "smtp_port": world.mail.port, "smtp_security": "starttls", "smtp_username": USER, "smtp_auth": "password",
-        "reply_to": "answers@tern.example", "dkim_domain": null, "dkim_selector": null, "daily_send_limit": 100,
+        "reply_to": "answers@tern.example", "dkim_domain": null, "dkim_selector": null, "imap_host": null, "imap_port": null, "imap_security": null,
+        "imap_username": null, "imap_error": null, "daily_send_limit": 100,
         "emails_sent_today": 0, "is_active": true, "connection_status": "connected", "last_error": null,
         "created_at": "2026-11-22T09:30:00Z",
         "rate_per_second": null, "min_gap_seconds": null, "limit_window": "day", "time_zone": "UTC", "warmup": null,

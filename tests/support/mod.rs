@@ -1,6 +1,7 @@
 //! The world of the stories: a whole Tern on a temporary folder, called in process. No port but the stand-in's, no
 //! sleeping; time moves when a test moves it. When the world ends, the oracle judges it.
 
+pub mod dovecot;
 mod oracle;
 
 use self::oracle::{Judge, Promised};
@@ -99,11 +100,14 @@ pub struct MailStand {
     pub port: u16,
     /// TLS from the first byte.
     pub tls_port: u16,
+    /// What it shows; another server may show it, too.
+    pub identity: Arc<Identity>,
 }
 
 impl MailStand {
     async fn start(folder: &Folder, clock: Arc<FakeClock>) -> Self {
-        let server = MailServer::with(&Identity::new(&["localhost"]), clock, None).expect("a mail server");
+        let identity = Arc::new(Identity::new(&["localhost"]));
+        let server = MailServer::with(&identity, clock, None).expect("a mail server");
         fs::write(folder.path().join("roots.pem"), &server.certificate).expect("a file");
         let mut ports = Vec::new();
         for is_tls in [false, true] {
@@ -111,7 +115,7 @@ impl MailStand {
             ports.push(listener.local_addr().expect("an address").port());
             tokio::spawn(server.clone().serve(listener, is_tls));
         }
-        Self { server, port: ports[0], tls_port: ports[1] }
+        Self { server, port: ports[0], tls_port: ports[1], identity }
     }
 
     /// What connects the stand-in's mailbox.

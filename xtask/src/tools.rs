@@ -1,4 +1,5 @@
-//! What cargo does not bring: a WebAssembly standard library, a browser, a database server, npm tools.
+//! What cargo does not bring: a WebAssembly standard library, a browser, a database server, a mail server, npm
+//! tools.
 //! Each is looked for first; what is missing is installed when that is allowed, and otherwise named in one line.
 
 use crate::{
@@ -137,6 +138,10 @@ pub fn test_machine() -> Result<()> {
     }
     if chromium().is_none() {
         missing.push("chromium");
+    }
+    // The mail server whose mailboxes the stories read.
+    if !["/usr/sbin/dovecot", "/usr/lib/dovecot/imap"].iter().all(|program| Path::new(program).exists()) {
+        missing.push("dovecot-imapd");
     }
     if missing.is_empty() {
         return Ok(());

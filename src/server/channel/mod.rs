@@ -3,6 +3,7 @@
 //!
 //! A new provider is one file here, one entry in `domain::channel`, one line in [`Channels::of`].
 
+pub mod imap;
 pub mod sandbox;
 pub mod smtp;
 pub mod twilio;
@@ -309,8 +310,9 @@ pub trait Sender: Send + Sync {
     fn most_at_once(&self) -> u32 {
         256
     }
-    /// Milliseconds after a receipt when it is first worth asking what became of the message.
-    fn first_poll_after(&self) -> i64;
+    /// Milliseconds after a receipt when it is first worth asking what became of the message; `None` when nobody can be
+    /// asked.
+    fn first_poll_after(&self) -> Option<i64>;
     /// Checks the signature, then reads. Pure.
     fn read_webhook(&self, login: &Login, call: &Incoming<'_>) -> Result<Told, WebhookError>;
 }
@@ -319,13 +321,19 @@ pub trait Sender: Send + Sync {
 pub struct Channels {
     twilio: twilio::Twilio,
     smtp: smtp::Smtp,
+    imap: imap::Imap,
     sandbox: sandbox::Sandbox,
 }
 
 impl Channels {
     /// Wires the providers: the shared HTTP client, the address of Twilio's API (no slash at its end), the mail servers.
-    pub fn new(http: reqwest::Client, twilio_url: String, smtp: smtp::Smtp) -> Self {
-        Self { twilio: twilio::Twilio::new(http, twilio_url), smtp, sandbox: sandbox::Sandbox }
+    pub fn new(http: reqwest::Client, twilio_url: String, smtp: smtp::Smtp, imap: imap::Imap) -> Self {
+        Self { twilio: twilio::Twilio::new(http, twilio_url), smtp, imap, sandbox: sandbox::Sandbox }
+    }
+
+    /// Who reads mailboxes.
+    pub fn mailboxes(&self) -> &imap::Imap {
+        &self.imap
     }
 
     /// Who carries messages for `provider`.

@@ -51,8 +51,8 @@ impl Sender for Sandbox {
         Ok(life(asked))
     }
 
-    fn first_poll_after(&self) -> i64 {
-        SENT
+    fn first_poll_after(&self) -> Option<i64> {
+        Some(SENT)
     }
 
     fn read_webhook(&self, _: &Login, _: &Incoming<'_>) -> Result<Told, WebhookError> {

@@ -59,25 +59,25 @@ pub async fn load<K: Kind>(who: Who, Path(id): Path<String>) -> Result<Json<Valu
     Ok(Json(shown::<K>(&find::<K>(&who, &id).await?)))
 }
 
-pub async fn update<K: Kind>(who: Who, Path(id): Path<String>, mut input: Input) -> Result<Json<Value>, Error> {
-    let found = find::<K>(&who, &id).await?;
+/// What can be changed of any account; what is left in the input is refused. What was wrong is noted in the input.
+pub fn read_patch<K: Kind>(who: &Who, found: &Account, input: &mut Input) -> AccountPatch {
     let display_name = input.has("display_name").then(|| input.text("display_name"));
     let daily_limit = input.has(K::LIMIT).then(|| input.number(K::LIMIT));
     let is_active = input.flag("is_active");
-    let (used_elsewhere_today, pace) = pace::read(&mut input, &found.pace, who.app.clock.now());
+    let (used_elsewhere_today, pace) = pace::read(input, &found.pace, who.app.clock.now());
     input.refuse_others();
     let daily_limit = daily_limit.and_then(|text| {
         let limit = text.parse::<i64>().map_err(|_| NotADailyLimit).and_then(DailyLimit::new);
         if input.errors.of(K::LIMIT).is_some() { None } else { input.errors.check(K::LIMIT, limit) }
     });
+    let daily_limit = daily_limit.map(DailyLimit::get);
+    AccountPatch { display_name, daily_limit, is_active, used_elsewhere_today, pace }
+}
+
+pub async fn update<K: Kind>(who: Who, Path(id): Path<String>, mut input: Input) -> Result<Json<Value>, Error> {
+    let found = find::<K>(&who, &id).await?;
+    let patch = read_patch::<K>(&who, &found, &mut input);
     input.check()?;
-    let patch = AccountPatch {
-        display_name,
-        daily_limit: daily_limit.map(DailyLimit::get),
-        is_active,
-        used_elsewhere_today,
-        pace,
-    };
     Ok(Json(shown::<K>(&account::update(&who, &found.id, patch).await?)))
 }
 

@@ -1,7 +1,7 @@
 //! E-mail accounts: what only they have. The rest is in [`super::account`].
 
 use super::{
-    account::{Kind, find, shown},
+    account::{Kind, find, read_patch, shown},
     input::Input,
 };
 use crate::{
@@ -9,9 +9,14 @@ use crate::{
         account::Account,
         channel::Channel,
         email_account::{EmailForm, SECRETS},
+        mailbox::ImapForm,
         secret::Secret,
     },
-    server::{Who, error::Error, usecase::email_account},
+    server::{
+        Who,
+        error::Error,
+        usecase::{account, email_account},
+    },
 };
 use axum::{Json, extract::Path, http::StatusCode};
 use serde_json::{Value, json};
@@ -28,6 +33,7 @@ impl Kind for Mailbox {
 
     fn own(account: &Account) -> Value {
         let smtp = account.smtp.as_ref();
+        let imap = smtp.and_then(|smtp| smtp.imap.as_ref());
         json!({
             "email_address": account.address,
             "smtp_host": smtp.map(|smtp| &smtp.host),
@@ -38,9 +44,24 @@ impl Kind for Mailbox {
             "reply_to": smtp.and_then(|smtp| smtp.reply_to.as_ref()),
             "dkim_domain": smtp.and_then(|smtp| smtp.dkim.as_ref()).map(|dkim| &dkim.domain),
             "dkim_selector": smtp.and_then(|smtp| smtp.dkim.as_ref()).map(|dkim| &dkim.selector),
+            "imap_host": imap.map(|imap| &imap.host),
+            "imap_port": imap.map(|imap| imap.port),
+            "imap_security": imap.map(|imap| imap.security),
+            "imap_username": imap.map(|imap| imap.username.as_ref().or(smtp.map(|smtp| &smtp.username))),
+            "imap_error": account.mailbox_error,
             "emails_sent_today": account.sent_today,
         })
     }
+}
+
+/// The fields of the mailbox that is read; any of them says that it is to be.
+fn mailbox(input: &mut Input) -> ImapForm {
+    let host = input.text("imap_host");
+    let port = input.number("imap_port");
+    let security = input.text("imap_security");
+    let username = input.text("imap_username");
+    let is_wanted = [&host, &port, &security, &username].iter().any(|text| !text.trim().is_empty());
+    ImapForm { is_wanted, host, port, security, username }
 }
 
 /// The fields of the server and its secrets.
@@ -54,6 +75,7 @@ fn server(input: &mut Input) -> EmailForm {
         reply_to: input.text("reply_to"),
         dkim_domain: input.text("dkim_domain"),
         dkim_selector: input.text("dkim_selector"),
+        imap: mailbox(input),
         credentials: SECRETS.iter().map(|name| ((*name).to_owned(), Secret::new(input.text(name)))).collect(),
         ..EmailForm::default()
     }
@@ -70,6 +92,26 @@ pub async fn connect(who: Who, mut input: Input) -> Result<(StatusCode, Json<Val
     input.check()?;
     let account = email_account::connect(&who, form).await?;
     Ok((StatusCode::CREATED, Json(shown::<Mailbox>(&account))))
+}
+
+/// What can be changed of any account, and the mailbox that is read: `imap_host: null` has it read no more.
+pub async fn update(who: Who, Path(id): Path<String>, mut input: Input) -> Result<Json<Value>, Error> {
+    const FIELDS: [&str; 5] = ["imap_host", "imap_port", "imap_security", "imap_username", "imap_password"];
+    let found = find::<Mailbox>(&who, &id).await?;
+    let is_named = FIELDS.iter().any(|name| input.has(name));
+    let (has_host, mut form) = (input.has("imap_host"), mailbox(&mut input));
+    if let (false, Some(imap)) = (has_host, found.smtp.as_ref().and_then(|smtp| smtp.imap.as_ref())) {
+        form.host.clone_from(&imap.host);
+    }
+    let password = Some(input.text("imap_password")).filter(|text| !text.trim().is_empty()).map(Secret::new);
+    form.is_wanted |= password.is_some();
+    let patch = read_patch::<Mailbox>(&who, &found, &mut input);
+    input.check()?;
+    if is_named {
+        // First: it is tested, and a failed test changes nothing.
+        email_account::set_mailbox(&who, &found.id, form, password).await?;
+    }
+    Ok(Json(shown::<Mailbox>(&account::update(&who, &found.id, patch).await?)))
 }
 
 pub async fn replace_credentials(who: Who, Path(id): Path<String>, mut input: Input) -> Result<Json<Value>, Error> {

@@ -24,7 +24,7 @@ use axum::{
     http::{HeaderValue, StatusCode},
     middleware,
     response::{IntoResponse, Response},
-    routing::{MethodRouter, any, get, post, put},
+    routing::{MethodRouter, any, get, patch, post, put},
 };
 use leptos::config::LeptosOptions;
 use leptos_axum::{LeptosRoutes, generate_route_list};
@@ -119,13 +119,13 @@ fn rest() -> Router<HttpState> {
         .route("/api/api-keys", get(api_key::list).post(api_key::create))
         .route("/api/api-keys/{id}", axum::routing::delete(api_key::delete))
         .route("/api/messaging-accounts", get(account::list::<Messaging>).post(messaging_account::connect))
-        .route("/api/messaging-accounts/{id}", one_account::<Messaging>())
+        .route("/api/messaging-accounts/{id}", one_account::<Messaging>(patch(account::update::<Messaging>)))
         .route("/api/messaging-accounts/{id}/test", post(account::test::<Messaging>))
         .route("/api/messaging-accounts/{id}/try", post(account::try_now::<Messaging>))
         .route("/api/messaging-accounts/{id}/forecast", get(account::forecast::<Messaging>))
         .route("/api/messaging-accounts/{id}/credentials", put(messaging_account::replace_credentials))
         .route("/api/email-accounts", get(account::list::<Mailbox>).post(email_account::connect))
-        .route("/api/email-accounts/{id}", one_account::<Mailbox>())
+        .route("/api/email-accounts/{id}", one_account::<Mailbox>(patch(email_account::update)))
         .route("/api/email-accounts/{id}/test", post(account::test::<Mailbox>))
         .route("/api/email-accounts/{id}/try", post(account::try_now::<Mailbox>))
         .route("/api/email-accounts/{id}/forecast", get(account::forecast::<Mailbox>))
@@ -141,8 +141,8 @@ fn rest() -> Router<HttpState> {
         .method_not_allowed_fallback(wrong_method)
 }
 
-fn one_account<K: Kind + 'static>() -> MethodRouter<HttpState> {
-    get(account::load::<K>).patch(account::update::<K>).delete(account::delete::<K>)
+fn one_account<K: Kind + 'static>(update: MethodRouter<HttpState>) -> MethodRouter<HttpState> {
+    update.get(account::load::<K>).delete(account::delete::<K>)
 }
 
 /// Routes of the public API that need somebody signed in: method and path. A test calls each without credentials.

@@ -15,7 +15,8 @@ macro_rules! select {
         concat!(
             "select id, organization_id, provider, channel, address, display_name, daily_limit, time_zone, secret, \
              paused_at, connection_status, last_error, stopped_at, demo_at, created_at, settings, \
-             rate_per_second, min_gap_seconds, limit_window, warmup_start, warmup_step, warmup_since, on_unknown from account ",
+             rate_per_second, min_gap_seconds, limit_window, warmup_start, warmup_step, warmup_since, on_unknown, \
+             (select m.last_error from mailbox m where m.account_id = account.id) as mailbox_error from account ",
             $rest
         )
     };
@@ -108,6 +109,7 @@ struct AccountRow {
     warmup_step: Option<i64>,
     warmup_since: Option<i64>,
     on_unknown: String,
+    mailbox_error: Option<String>,
 }
 
 /// An account with what only the server may know.
@@ -162,6 +164,7 @@ impl AccountRow {
             connection_status: row::value("connection_status", &self.connection_status, ConnectionStatus::from_name)?,
             smtp: self.settings.as_deref().map(read_settings).transpose()?,
             last_error: self.last_error,
+            mailbox_error: self.mailbox_error,
             is_demo: self.demo_at.is_some(),
             created_at: Timestamp(self.created_at),
         };

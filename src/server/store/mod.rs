@@ -13,6 +13,7 @@ pub mod api_key;
 pub mod dashboard;
 pub mod guess;
 pub mod lane;
+pub mod mailbox;
 pub mod message;
 pub mod oracle;
 pub mod queue;
@@ -253,6 +254,7 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         dashboard::STATEMENTS,
         guess::STATEMENTS,
         lane::STATEMENTS,
+        mailbox::STATEMENTS,
         message::STATEMENTS,
         oracle::STATEMENTS,
         queue::STATEMENTS,

@@ -10,10 +10,13 @@ use super::{
 use crate::domain::{
     channel::Provider,
     id::{AccountId, MessageId},
+    mailbox::{BOUNCED, CAME_BACK},
     message::{Failure, Status, Waiting},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::{FromRow, Row};
 use std::collections::HashSet;
 
 /// Accounts with something due that may send. Each queue is only looked at its head, and a lane that is blocked not at
@@ -111,7 +114,9 @@ macro_rules! suppressed {
 /// What was claimed and must not be sent after all.
 const SUPPRESSED: Sql = Sql { sqlite: suppressed!(sqlite), postgres: suppressed!(postgres) };
 const SUPPRESS: &str = "update message set status = 'suppressed', attempts = attempts - 1, lease_token = null, lease_until = null, \
-     error_code = 'suppressed', error_message = 'This recipient asked not to be contacted.', error_retryable = 'no', updated_at = $2 \
+     error_code = 'suppressed', error_message = case when exists (select 1 from suppression s where s.organization_id = message.organization_id \
+     and s.channel = message.channel and s.address = message.recipient and s.reason = $3) \
+     then cast($4 as text) else 'This recipient asked not to be contacted.' end, error_retryable = 'no', updated_at = $2 \
      where id = $1";
 const FINISH_ATTEMPT: &str = "update attempt set finished_at = $3, outcome = $4, refunded_at = $5 \
      where message_id = $1 and token = $2 and finished_at is null returning quota_day";
@@ -140,6 +145,15 @@ const NEXT_POLL: &str = "select min(poll_at) from message where poll_at is not n
 /// The newest try of a message: when it began and ended.
 const LAST_ATTEMPT: &str =
     "select started_at, finished_at from attempt where message_id = $1 order by number desc limit 1";
+/// Since a person last ordered it.
+const FIRST_TRY: &str = "select min(started_at) from attempt where message_id = $1 and started_at >= \
+     coalesce((select max(e.at) from event e where e.message_id = $1 and e.source = 'user' and e.status = 'queued'), 0)";
+const COUNT_UNKNOWN: &str = "select count(*) from attempt where message_id = $1 and outcome = 'unknown' and started_at >= \
+     coalesce((select max(e.at) from event e where e.message_id = $1 and e.source = 'user' and e.status = 'queued'), 0)";
+/// Without reading it: what it says about itself cannot be read.
+const SET_ASIDE: &str = "update message set status = $2, error_code = 'quarantined', error_message = $3, error_retryable = 'yes', \
+     waiting_reason = null, waiting_since = null, waiting_until = null, waiting_detail = null, poll_at = null, \
+     lease_token = null, lease_until = null, updated_at = $4 where id = $1";
 const REFUND_LAST: &str = "update attempt set refunded_at = $2 where message_id = $1 and refunded_at is null and outcome = 'unknown' \
      and number = (select max(number) from attempt t where t.message_id = $1) returning quota_day";
 /// Whether a message just like it is with the provider right now, whose name is not known yet.
@@ -160,6 +174,9 @@ pub const STATEMENTS: &[&str] = &[
     NEXT_DUE,
     NEXT_POLL,
     LAST_ATTEMPT,
+    FIRST_TRY,
+    COUNT_UNKNOWN,
+    SET_ASIDE,
     REFUND_LAST,
     HAS_TWIN,
     SUPPRESS,
@@ -203,7 +220,49 @@ pub struct Due {
     pub attempts: u32,
 }
 
-/// Takes up to `limit` due messages of an account under `token`; oldest first.
+/// Messages that are to be worked on.
+pub struct Readable<T> {
+    /// In their order.
+    pub messages: Vec<T>,
+    /// Those whose rows cannot be read, and why: they must not hold up the others.
+    pub unreadable: Vec<(MessageId, String)>,
+}
+
+impl<T> Default for Readable<T> {
+    fn default() -> Self {
+        Self { messages: Vec::new(), unreadable: Vec::new() }
+    }
+}
+
+impl<T> Readable<T> {
+    fn note(&mut self, id: Option<&str>, read: Result<T, impl ToString>) -> sqlx::Result<()> {
+        match read {
+            Ok(message) => self.messages.push(message),
+            Err(error) => {
+                let id = id.unwrap_or_default().to_owned();
+                self.unreadable.push((row::id("id", id)?, error.to_string()));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Readable<Due> {
+    /// All at once as a rule; one by one when that does not work.
+    fn read(found: &str) -> sqlx::Result<Self> {
+        let mut due = Self::default();
+        if let Ok(messages) = gathered(found) {
+            due.messages = messages;
+            return Ok(due);
+        }
+        for value in gathered::<Value>(found)? {
+            due.note(value["id"].as_str(), Due::deserialize(&value))?;
+        }
+        Ok(due)
+    }
+}
+
+/// Takes up to `limit` due messages of an account under `token`; oldest first. What cannot be read stays as it is.
 pub async fn claim(
     conn: &mut Conn,
     dialect: Dialect,
@@ -212,16 +271,17 @@ pub async fn claim(
     limit: u32,
     token: &str,
     lease_until: Timestamp,
-) -> sqlx::Result<Vec<Due>> {
+) -> sqlx::Result<Readable<Due>> {
     let found: String = sqlx::query_scalar(DUE.of(dialect))
         .bind(account.as_str())
         .bind(now.0)
         .bind(i64::from(limit))
         .fetch_one(&mut *conn)
         .await?;
-    let mut due: Vec<Due> = gathered(&found)?;
+    let mut found = Readable::read(&found)?;
+    let due = &mut found.messages;
     if due.is_empty() {
-        return Ok(due);
+        return Ok(found);
     }
     let claimed = sqlx::query(CLAIM.of(dialect))
         .bind(batch_of_ids(due.iter().map(|due| &due.id)))
@@ -233,10 +293,10 @@ pub async fn claim(
     if claimed.rows_affected() != due.len() as u64 {
         return Err(sqlx::Error::Protocol("a locked message was changed".to_owned()));
     }
-    for due in &mut due {
+    for due in due {
         due.attempts += 1;
     }
-    Ok(due)
+    Ok(found)
 }
 
 /// A try, as it is written down before it is made.
@@ -336,7 +396,7 @@ pub async fn suppress(
     let ids: Vec<String> =
         sqlx::query_scalar(SUPPRESSED.of(dialect)).bind(batch(claimed)).fetch_all(&mut *conn).await?;
     for id in &ids {
-        sqlx::query(SUPPRESS).bind(id).bind(now.0).execute(&mut *conn).await?;
+        sqlx::query(SUPPRESS).bind(id).bind(now.0).bind(BOUNCED).bind(CAME_BACK).execute(&mut *conn).await?;
     }
     ids.into_iter().map(|id| row::id("id", id)).collect()
 }
@@ -442,9 +502,13 @@ pub async fn list_lost(conn: &mut Conn, now: Timestamp, limit: i64) -> sqlx::Res
 }
 
 /// Messages whose provider is to be asked.
-pub async fn list_due_polls(conn: &mut Conn, now: Timestamp, limit: i64) -> sqlx::Result<Vec<StoredMessage>> {
-    let rows: Vec<MessageRow> = sqlx::query_as(DUE_POLLS).bind(now.0).bind(limit).fetch_all(conn).await?;
-    rows.into_iter().map(MessageRow::read).collect()
+pub async fn list_due_polls(conn: &mut Conn, now: Timestamp, limit: i64) -> sqlx::Result<Readable<StoredMessage>> {
+    let mut due = Readable::default();
+    for row in sqlx::query(DUE_POLLS).bind(now.0).bind(limit).fetch_all(conn).await? {
+        let id: String = row.try_get("id")?;
+        due.note(Some(&id), MessageRow::from_row(&row).and_then(MessageRow::read))?;
+    }
+    Ok(due)
 }
 
 /// When to ask the provider next; `None` to stop asking.
@@ -477,6 +541,30 @@ pub async fn last_attempt(conn: &mut Conn, message: &MessageId) -> sqlx::Result<
         started_at: Timestamp(started),
         finished_at: finished.map(Timestamp),
     }))
+}
+
+/// When a message was tried for the first time since a person ordered it.
+pub async fn first_try(conn: &mut Conn, message: &MessageId) -> sqlx::Result<Option<Timestamp>> {
+    let first: Option<i64> = sqlx::query_scalar(FIRST_TRY).bind(message.as_str()).fetch_one(conn).await?;
+    Ok(first.map(Timestamp))
+}
+
+/// How many of its tries since then had no clear end.
+pub async fn count_unknown(conn: &mut Conn, message: &MessageId) -> sqlx::Result<u32> {
+    let count: i64 = sqlx::query_scalar(COUNT_UNKNOWN).bind(message.as_str()).fetch_one(conn).await?;
+    row::count("unknown", count)
+}
+
+/// Takes a message that cannot be handled out of everybody's way, and says why.
+pub async fn set_aside(
+    conn: &mut Conn,
+    message: &MessageId,
+    status: Status,
+    why: &str,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    let query = sqlx::query(SET_ASIDE).bind(message.as_str()).bind(status.as_str()).bind(why).bind(now.0);
+    query.execute(conn).await.map(drop)
 }
 
 /// Marks the newest try of unknown outcome as given back; the key its quota was reserved on.

@@ -12,6 +12,8 @@ use crate::domain::{
 const LOCK: Sql = Sql { sqlite: "select 1", postgres: "lock table app_user in share row exclusive mode" };
 const COUNT: &str = "select count(*) from (select id from app_user limit 1) as one";
 const INSERT_ORGANIZATION: &str = "insert into organization (id, name, created_at) values ($1, $2, $3)";
+/// Of the whole installation: for its operator.
+const ORGANIZATIONS: &str = "select id, name from organization order by id";
 const INSERT: &str = "insert into app_user (id, email, password_hash, role, organization_id, created_at) \
      values ($1, $2, $3, $4, $5, $6) on conflict (email) do nothing returning id";
 const FIND: &str = "select u.id, u.email, u.role, u.organization_id, o.name as organization_name, u.password_hash \
@@ -21,7 +23,7 @@ const LOAD: &str = "select u.id, u.email, u.role, u.organization_id, o.name as o
 const SET_PASSWORD: &str = "update app_user set password_hash = $2 where id = $1";
 
 /// For the prepare test.
-pub const STATEMENTS: &[&str] = &[COUNT, INSERT_ORGANIZATION, INSERT, FIND, LOAD, SET_PASSWORD];
+pub const STATEMENTS: &[&str] = &[COUNT, INSERT_ORGANIZATION, ORGANIZATIONS, INSERT, FIND, LOAD, SET_PASSWORD];
 /// For the prepare test, too.
 pub const DUAL: &[Sql] = &[LOCK];
 
@@ -55,6 +57,12 @@ pub async fn lock(conn: &mut Conn, dialect: Dialect) -> sqlx::Result<()> {
 /// True when the installation has no user yet.
 pub async fn is_empty(conn: &mut Conn) -> sqlx::Result<bool> {
     Ok(sqlx::query_scalar::<_, i64>(COUNT).fetch_one(conn).await? == 0)
+}
+
+/// All organizations: for the operator of the installation.
+pub async fn list_organizations(conn: &mut Conn) -> sqlx::Result<Vec<Organization>> {
+    let rows: Vec<(String, String)> = sqlx::query_as(ORGANIZATIONS).fetch_all(conn).await?;
+    rows.into_iter().map(|(id, name)| Ok(Organization { id: row::id("id", id)?, name })).collect()
 }
 
 /// Stores an organization.

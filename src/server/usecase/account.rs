@@ -82,16 +82,21 @@ pub fn reseal(app: &App, stored: &StoredAccount) -> Result<Option<String>, Vault
 
 /// The accounts of the organization, newest first, with what they sent today.
 pub async fn list(who: &Who) -> Result<Vec<Account>, Error> {
-    let now = who.app.clock.now();
-    let mut conn = who.app.db.read().await?;
-    let accounts = store::account::list(&mut conn, &who.organization.id).await?;
+    list_of(&who.app, &who.organization.id).await
+}
+
+/// The same for whoever acts for all of the organization.
+pub(super) async fn list_of(app: &App, organization: &OrganizationId) -> Result<Vec<Account>, Error> {
+    let now = app.clock.now();
+    let mut conn = app.db.read().await?;
+    let accounts = store::account::list(&mut conn, organization).await?;
     // Zones differ by a day at most, and a rolling limit looks back a day: three days hold all that counts.
     let (since, _) = day_of(now.plus(-2 * DAY), "UTC");
     let mut usage: HashMap<String, Vec<(String, i64)>> = HashMap::new();
-    for (id, key, used) in store::usage::list(&mut conn, &who.organization.id, &since).await? {
+    for (id, key, used) in store::usage::list(&mut conn, organization, &since).await? {
         usage.entry(id).or_default().push((key, used));
     }
-    let lanes = store::lane::list(&mut conn, &who.organization.id).await?;
+    let lanes = store::lane::list(&mut conn, organization).await?;
     let with_usage = |mut stored: StoredAccount| {
         let lane = lanes.get(&stored.account.id);
         let bucket = Bucket::at(now, &stored.account.pace, lane.and_then(|lane| lane.last_day.as_deref()));
@@ -176,8 +181,10 @@ pub async fn connect(who: &Who, form: ConnectForm) -> Result<Account, Error> {
     Ok(account)
 }
 
+/// Tries the credentials; those of the mailbox, too, when the account has one read.
 pub(super) async fn probe(app: &App, provider: Provider, login: &Login, probe: &Probe<'_>) -> Result<(), TestError> {
-    app.channels.of(provider).test(login, probe).await
+    app.channels.of(provider).test(login, probe).await?;
+    app.channels.mailboxes().test(login).await
 }
 
 pub(super) fn failed_test(error: &TestError) -> Error {
@@ -188,6 +195,7 @@ pub(super) fn failed_test(error: &TestError) -> Error {
 pub(super) fn changed(who: &Who, id: &AccountId) {
     who.app.live.publish(&who.organization.id, Topic::Accounts, Some(id.as_str()));
     who.app.wake.notify_one();
+    who.app.wake_reading.notify_one();
 }
 
 /// The number of a stored account, for a test; `None` for a mailbox.
@@ -211,12 +219,13 @@ pub async fn test(who: &Who, id: &AccountId) -> Result<TestOutcome, Error> {
 }
 
 async fn note_test(who: &Who, id: &AccountId, result: Result<(), String>) -> Result<TestOutcome, Error> {
-    let error = result.err();
+    let (error, now) = (result.err(), who.app.clock.now());
     who.app
         .db
         .write(async |conn| match &error {
             None => {
                 store::account::set_health(conn, id, ConnectionStatus::Connected, None, None).await?;
+                store::mailbox::hurry(conn, id, now).await?;
                 store::lane::unblock(conn, id, Some(WaitingReason::Provider)).await
             }
             Some(error) => store::account::set_error(conn, id, error).await,
@@ -336,6 +345,7 @@ pub async fn delete(who: &Who, id: &AccountId) -> Result<(), Error> {
             if !store::account::delete(conn, id, &who.organization.id, now).await? {
                 return Err(Error::not_found());
             }
+            store::mailbox::close(conn, id, &who.organization.id).await?;
             let canceled = store::queue::cancel_all(conn, id, now).await?;
             let events: Vec<_> = canceled
                 .into_iter()

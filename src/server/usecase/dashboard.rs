@@ -4,16 +4,22 @@ use super::account;
 use crate::{
     domain::{
         dashboard::{DAYS, Dashboard, Day, Outlook, UNKNOWN_SHOWN, Unknown},
+        id::OrganizationId,
         time::{DAY, Timestamp},
     },
-    server::{Who, error::Error, store},
+    server::{App, Who, error::Error, store},
 };
 
 /// Everything that the page shows, in one answer.
 pub async fn load(who: &Who) -> Result<Dashboard, Error> {
-    let (now, organization) = (who.app.clock.now(), &who.organization.id);
-    let accounts = account::list(who).await?;
-    let mut conn = who.app.db.read().await?;
+    of(&who.app, &who.organization.id).await
+}
+
+/// The same for whoever acts for all of the organization.
+pub(super) async fn of(app: &App, organization: &OrganizationId) -> Result<Dashboard, Error> {
+    let now = app.clock.now();
+    let accounts = account::list_of(app, organization).await?;
+    let mut conn = app.db.read().await?;
     let mut days = days_until(now);
     let since = days.first().map_or_else(String::new, |first| first.day.clone());
     for (day, channel, kind, count) in store::tally::list(&mut conn, organization, &since).await? {

@@ -1,21 +1,23 @@
 //! E-mail accounts: connect, and enter credentials anew. What they share with all accounts is in `account`.
 
-use super::account::{changed, failed_test, find, login, open, probe, seal};
+use super::account::{ENTER_AGAIN, changed, failed_test, find, login, open, probe, seal};
 use crate::{
     domain::{
         account::{Account, ConnectionStatus},
         channel::Channel,
         email_account::{EmailForm, NewEmailAccount, SmtpAuth, SmtpSettings},
         field_error::FieldErrors,
-        id::AccountId,
+        id::{AccountId, OrganizationId},
+        mailbox::{ImapForm, ImapSettings},
         message::WaitingReason,
         secret::Secret,
+        time::Timestamp,
     },
     server::{
         Who,
-        channel::{Probe, smtp},
+        channel::{Login, Probe, smtp},
         error::Error,
-        store,
+        store::{self, Conn},
     },
 };
 
@@ -76,8 +78,14 @@ pub async fn connect(who: &Who, form: EmailForm) -> Result<Account, Error> {
     let secret = seal(&who.app, organization.as_str(), &account.id, &credentials);
     let tested = probe(&who.app, new.provider, &login(&account, credentials), &PROBE).await;
     tested.map_err(|error| failed_test(&error))?;
-    let insert =
-        who.app.db.write(async |conn| store::account::insert(conn, &account, organization, secret.as_deref()).await);
+    let now = who.app.clock.now();
+    let insert = who.app.db.write(async |conn| {
+        let is_stored = store::account::insert(conn, &account, organization, secret.as_deref()).await?;
+        if is_stored && account.smtp.as_ref().is_some_and(|smtp| smtp.imap.is_some()) {
+            store::mailbox::open(conn, &account.id, organization, now).await?;
+        }
+        Ok::<_, sqlx::Error>(is_stored)
+    });
     if !insert.await? {
         return Err(taken());
     }
@@ -111,8 +119,110 @@ fn keeping(mut form: EmailForm, account: &Account) -> EmailForm {
             keep(&mut form.dkim_domain, &dkim.domain);
             keep(&mut form.dkim_selector, &dkim.selector);
         }
+        if let (false, Some(imap)) = (form.imap.is_wanted, &smtp.imap) {
+            form.imap = ImapForm {
+                is_wanted: true,
+                host: imap.host.clone(),
+                port: imap.port.to_string(),
+                security: imap.security.as_str().to_owned(),
+                username: imap.username.clone().unwrap_or_default(),
+            };
+        }
     }
     form
+}
+
+/// Takes a secret of before over that was not entered again.
+fn keep_secret(credentials: &mut Vec<(String, Secret)>, name: &str, before: &Login) {
+    if !credentials.iter().any(|(known, _)| known == name) && !before.field(name).is_empty() {
+        credentials.push((name.to_owned(), Secret::new(before.field(name).to_owned())));
+    }
+}
+
+fn mailbox_of(account: &Account) -> Option<&ImapSettings> {
+    account.smtp.as_ref().and_then(|smtp| smtp.imap.as_ref())
+}
+
+/// Stores the settings that were tested. A mailbox that is another one now is read anew.
+async fn note_mailbox(
+    conn: &mut Conn,
+    organization: &OrganizationId,
+    before: &Account,
+    account: &Account,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    let id = &account.id;
+    if let Some(smtp) = &account.smtp {
+        store::account::set_settings(conn, id, organization, smtp).await?;
+    }
+    match (mailbox_of(before), mailbox_of(account)) {
+        (_, None) => store::mailbox::close(conn, id, organization).await,
+        (Some(before), Some(after)) if before == after => store::mailbox::hurry(conn, id, now).await,
+        _ => store::mailbox::open(conn, id, organization, now).await,
+    }
+}
+
+/// Has the account's mailbox read, or no more. A server that is not the one that sends, nor read already, is told no
+/// password but one that was entered for it.
+pub async fn set_mailbox(
+    who: &Who,
+    id: &AccountId,
+    form: ImapForm,
+    password: Option<Secret>,
+) -> Result<Account, Error> {
+    let stored = find(who, id).await?;
+    let not_smtp = || FieldErrors::one("imap_host", "is for accounts with a mail server");
+    let smtp = stored.account.smtp.clone().ok_or_else(not_smtp)?;
+    let before = open(&who.app, &stored).map_err(|_| Error::conflict("enter_again", ENTER_AGAIN))?;
+    let mut errors = FieldErrors::default();
+    if form.is_wanted && form.host.trim().is_empty() {
+        errors.add("imap_host", "is required");
+    }
+    let imap = form.parse(&mut errors);
+    if !errors.is_empty() {
+        return Err(errors.into());
+    }
+    let mut credentials: Vec<(String, Secret)> = Vec::new();
+    for name in ["smtp_password", "dkim_private_key"] {
+        keep_secret(&mut credentials, name, &before);
+    }
+    if let Some(imap) = &imap {
+        let is_known = smtp.imap.as_ref().is_some_and(|known| known.host == imap.host);
+        match password {
+            Some(password) => {
+                let entered =
+                    EmailForm { credentials: vec![("imap_password".to_owned(), password)], ..EmailForm::default() };
+                credentials.extend(owned(entered.parse_secrets(&mut errors)));
+            }
+            None if is_known => keep_secret(&mut credentials, "imap_password", &before),
+            None if !imap.is_of(&smtp) => {
+                errors.add("imap_password", "is required for another server than the one that sends");
+            }
+            None => {}
+        }
+        let has_own = credentials.iter().any(|(name, _)| name == "imap_password");
+        if smtp.auth == SmtpAuth::None && !has_own && errors.is_empty() {
+            errors.add("imap_password", "is required");
+        }
+    }
+    if !errors.is_empty() {
+        return Err(errors.into());
+    }
+    let mut account = stored.account.clone();
+    account.smtp = Some(SmtpSettings { imap, ..smtp });
+    let sealed = seal(&who.app, who.organization.id.as_str(), id, &credentials);
+    let tested = who.app.channels.mailboxes().test(&login(&account, credentials)).await;
+    tested.map_err(|error| failed_test(&error))?;
+    let (organization, now) = (&who.organization.id, who.app.clock.now());
+    who.app
+        .db
+        .write(async |conn| {
+            store::account::set_secret(conn, id, organization, sealed.as_deref()).await?;
+            note_mailbox(conn, organization, &stored.account, &account, now).await
+        })
+        .await?;
+    changed(who, id);
+    super::account::load(who, id).await
 }
 
 /// Replaces the credentials, and the server when the form names one, after a successful test. A key for signatures that
@@ -124,28 +234,28 @@ pub async fn replace_credentials(who: &Who, id: &AccountId, form: EmailForm) -> 
     let mut credentials = owned(new.credentials);
     let mut account = stored.account.clone();
     account.smtp = new.smtp;
-    let is_signed = account.smtp.as_ref().is_some_and(|smtp| smtp.dkim.is_some());
-    if is_signed
-        && !credentials.iter().any(|(name, _)| name == "dkim_private_key")
-        && let Ok(before) = open(&who.app, &stored)
-        && !before.field("dkim_private_key").is_empty()
-    {
-        credentials.push(("dkim_private_key".to_owned(), Secret::new(before.field("dkim_private_key").to_owned())));
+    if let Ok(before) = open(&who.app, &stored) {
+        if account.smtp.as_ref().is_some_and(|smtp| smtp.dkim.is_some()) {
+            keep_secret(&mut credentials, "dkim_private_key", &before);
+        }
+        // The mailbox's own password goes to the server that it was entered for, and to no other.
+        let host = |account: &Account| mailbox_of(account).map(|imap| imap.host.clone());
+        if host(&account).is_some() && host(&account) == host(&stored.account) {
+            keep_secret(&mut credentials, "imap_password", &before);
+        }
     }
     check_signature(account.smtp.as_ref(), &credentials)?;
     if account.smtp.as_ref().is_some_and(|smtp| smtp.auth == SmtpAuth::None) {
         credentials.retain(|(name, _)| name != "smtp_password");
     }
-    let sealed = seal(&who.app, organization.as_str(), id, &credentials);
+    let (sealed, now) = (seal(&who.app, organization.as_str(), id, &credentials), who.app.clock.now());
     let tested = probe(&who.app, account.provider, &login(&account, credentials), &PROBE).await;
     tested.map_err(|error| failed_test(&error))?;
     who.app
         .db
         .write(async |conn| {
             store::account::set_secret(conn, id, organization, sealed.as_deref()).await?;
-            if let Some(smtp) = &account.smtp {
-                store::account::set_settings(conn, id, organization, smtp).await?;
-            }
+            note_mailbox(conn, organization, &stored.account, &account, now).await?;
             store::account::set_health(conn, id, ConnectionStatus::Connected, None, None).await?;
             store::lane::unblock(conn, id, Some(WaitingReason::Provider)).await
         })

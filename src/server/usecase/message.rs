@@ -8,6 +8,7 @@ use crate::{
         channel::Channel,
         field_error::FieldErrors,
         id::{AccountId, MessageId},
+        mailbox::{BOUNCED, CAME_BACK},
         message::{
             Direction, Event, Failure, Message, MessageFilter, NewMessage, OnLimit, SendForm, Source, Status, Story,
             Waiting, WaitingReason,
@@ -276,6 +277,7 @@ async fn prepare(
     let (account, now) = (&stored.account, who.app.clock.now());
     let scheduled = new.send_at.filter(|at| *at > now);
     let suppressed = store::suppression::find(conn, &who.organization.id, new.channel, new.to.as_str()).await?;
+    let suppressed = suppressed.map(|reason| if reason == BOUNCED { CAME_BACK.to_owned() } else { reason });
     let status = if suppressed.is_some() { Status::Suppressed } else { Status::Queued };
     let mut message = Message {
         id: who.app.new_id(),

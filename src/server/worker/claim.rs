@@ -4,7 +4,8 @@
 use super::outcome::BREAK_AT;
 use crate::{
     domain::{
-        id::{AccountId, AttemptId},
+        account::ConnectionStatus,
+        id::{AccountId, AttemptId, MessageId},
         message::{Source, Status, Waiting, WaitingReason},
         time::Timestamp,
     },
@@ -63,13 +64,46 @@ pub struct Claimed {
 
 /// Takes what each account may send now, at most so many messages each.
 pub async fn claim(app: &App, rooms: &BTreeMap<AccountId, u32>) -> Result<Vec<Claim>, Error> {
-    let now = app.clock.now();
-    let token: Arc<str> = new_id(now).into();
-    let pass = Pass { app, now, token };
-    let claims = app.db.write(async |conn| pass.run(conn, rooms).await).await?;
+    let claims = match together(app, rooms).await {
+        Err(error) if is_unreadable(&error) => one_by_one(app, rooms).await?,
+        claims => claims?,
+    };
     for claim in &claims {
         let account = &claim.through.account;
         app.live.publish(&account.organization_id, Topic::Accounts, Some(account.account.id.as_str()));
+    }
+    Ok(claims)
+}
+
+async fn together(app: &App, rooms: &BTreeMap<AccountId, u32>) -> sqlx::Result<Vec<Claim>> {
+    let now = app.clock.now();
+    let token: Arc<str> = new_id(now).into();
+    let pass = Pass { app, now, token };
+    app.db.write(async |conn| pass.run(conn, rooms).await).await
+}
+
+/// The database works, but something in it is not ours.
+pub fn is_unreadable(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. })
+}
+
+/// One account of these cannot be read. It stops and says so; the others go on.
+async fn one_by_one(app: &App, rooms: &BTreeMap<AccountId, u32>) -> sqlx::Result<Vec<Claim>> {
+    const WHY: &str =
+        "What is stored of this account cannot be read. Enter its credentials again, or ask the operator.";
+    let mut claims = Vec::new();
+    for (id, room) in rooms {
+        match together(app, &BTreeMap::from([(id.clone(), *room)])).await {
+            Err(error) if is_unreadable(&error) => {
+                tracing::error!(account.id = %id, error.cause = %error, "an account cannot be read; it is stopped");
+                let now = app.clock.now();
+                let stop = async |conn: &mut Conn| {
+                    store::account::set_health(conn, id, ConnectionStatus::Error, Some(WHY), Some(now)).await
+                };
+                app.db.write(stop).await?;
+            }
+            done => claims.extend(done?),
+        }
     }
     Ok(claims)
 }
@@ -133,7 +167,9 @@ impl Pass<'_> {
         let mut due = Vec::new();
         if room > 0 {
             let lease_until = now.plus(app.settings.lease());
-            due = store::queue::claim(conn, app.db.dialect, id, now, room, &self.token, lease_until).await?;
+            let taken = store::queue::claim(conn, app.db.dialect, id, now, room, &self.token, lease_until).await?;
+            self.set_aside(conn, &taken.unreadable).await?;
+            due = taken.messages;
             self.leave_out_suppressed(conn, &turn.stored, &mut due).await?;
         }
         let count = u32::try_from(due.len()).unwrap_or(room);
@@ -173,6 +209,19 @@ impl Pass<'_> {
                 Claimed { due, attempt: self.app.new_id(), token: self.token.clone(), at }
             })
             .collect()
+    }
+
+    /// What cannot be read can neither be sent nor wait: it would be the first in its queue again and again.
+    async fn set_aside(&self, conn: &mut Conn, unreadable: &[(MessageId, String)]) -> sqlx::Result<()> {
+        const WHY: &str = "What is stored of this message cannot be read, so it was not sent.";
+        for (id, error) in unreadable {
+            tracing::error!(message.id = %id, error.cause = error, "a message cannot be read; it is set aside");
+            store::queue::set_aside(conn, id, Status::Failed, WHY, self.now).await?;
+            let mut event = store::message::event(self.app.new_id(), self.now, Status::Failed, Source::Worker);
+            event.detail = Some(WHY.to_owned());
+            store::message::insert_event(conn, self.app.db.dialect, id, &event).await?;
+        }
+        Ok(())
     }
 
     /// Checked here and not when the message was queued: nothing slips between.

@@ -3,8 +3,10 @@
 //! Each account is a lane with its own pace, its own room for messages under way and its own pause: what hangs or is slow
 //! in one does not hold up another.
 
+mod budget;
 mod claim;
 mod lane;
+mod mailbox;
 mod outcome;
 mod poll;
 mod resolve;
@@ -19,12 +21,13 @@ use crate::{
     },
     server::{
         App,
-        channel::SendError,
+        channel::{Receipt, SendError},
         error::Error,
         live::Topic,
         store::{self, Dialect, queue::Settled},
     },
 };
+use budget::Budget;
 use claim::{Claimed, HORIZON, Through};
 use futures::FutureExt;
 use lane::{Lanes, Ready};
@@ -61,6 +64,14 @@ struct Inner {
     tasks: TaskTracker,
     /// When lost leases were last looked for.
     looked_at: AtomicI64,
+    /// What the accounts may still retry.
+    budget: Budget,
+}
+
+/// A panic in an adapter is one message's trouble: it may have left.
+async fn caught(call: impl Future<Output = Result<Receipt, SendError>>) -> Result<Receipt, SendError> {
+    let called = AssertUnwindSafe(call).catch_unwind().await;
+    called.unwrap_or_else(|_| Err(SendError::Unknown("Tern failed while it sent the message.".to_owned())))
 }
 
 impl Worker {
@@ -73,6 +84,7 @@ impl Worker {
             writing: tokio::sync::Mutex::default(),
             tasks: TaskTracker::new(),
             looked_at: AtomicI64::new(i64::MIN),
+            budget: Budget::default(),
         }))
     }
 
@@ -84,6 +96,7 @@ impl Worker {
         }
         // Asking providers may take long: it never holds up what is to leave.
         let asking = tokio::spawn(self.clone().ask());
+        let reading = tokio::spawn(self.clone().read());
         while !app.stop.is_cancelled() {
             app.beat();
             let done = self.claim_pass().await;
@@ -93,7 +106,7 @@ impl Worker {
         for (through, claimed) in ready {
             self.settle_soon(Settling { through, claimed, outcome: Err(SendError::Withheld) });
         }
-        let _ = asking.await;
+        let _ = tokio::join!(asking, reading);
         self.0.tasks.close();
         let _ = tokio::time::timeout(DRAIN, self.0.tasks.wait()).await;
     }
@@ -107,6 +120,27 @@ impl Worker {
                 done = poll::pass(app) => done,
             };
             self.rest(done, &app.wake_asking).await;
+        }
+    }
+
+    /// Reads mailboxes until the application stops.
+    async fn read(self) {
+        let app = &self.0.app;
+        while !app.stop.is_cancelled() {
+            let done = tokio::select! {
+                () = app.stop.cancelled() => return,
+                done = mailbox::pass(app) => done,
+            };
+            if let Err(error) = done {
+                tracing::error!(error.cause = %error, "a pass over the mailboxes failed");
+            }
+            let next = async { store::mailbox::next_due(&mut *app.db.read().await?).await }.await.ok().flatten();
+            let pause = next.map_or(30 * SECOND, |at| (at.0 - app.clock.now().0).clamp(SECOND, 30 * SECOND));
+            tokio::select! {
+                () = app.stop.cancelled() => {}
+                () = app.wake_reading.notified() => {}
+                () = tokio::time::sleep(Duration::from_millis(pause.unsigned_abs())) => {}
+            }
         }
     }
 
@@ -145,10 +179,11 @@ impl Worker {
         Duration::from_millis(u64::try_from(until).unwrap_or(1_000))
     }
 
-    /// Claims and starts everything that is due; asks providers that are to be asked.
+    /// Claims and starts everything that is due; asks providers that are to be asked; reads mailboxes that are to be read.
     pub async fn pass(&self) -> Result<(), Error> {
         self.claim_pass().await?;
-        poll::pass(&self.0.app).await
+        poll::pass(&self.0.app).await?;
+        mailbox::pass(&self.0.app).await
     }
 
     async fn claim_pass(&self) -> Result<(), Error> {
@@ -213,11 +248,8 @@ impl Worker {
         if early > 0 {
             tokio::time::sleep(Duration::from_millis(early.unsigned_abs())).await;
         }
-        // A panic in an adapter is one message's trouble: it may have left.
         let began = Instant::now();
-        let called = AssertUnwindSafe(send::send(app, &through, &claimed)).catch_unwind().await;
-        let outcome =
-            called.unwrap_or_else(|_| Err(SendError::Unknown("Tern failed while it sent the message.".to_owned())));
+        let outcome = caught(send::send(app, &through, &claimed)).await;
         let (next, has_room) = {
             let (account, most) = (&through.account.account.id, self.most_at_once(&through));
             self.0.lanes.lock().expect("no panic").next(account, outcome.as_ref().err(), began.elapsed(), most)
@@ -247,7 +279,7 @@ impl Worker {
         let results = mem::take(&mut *self.0.results.lock().expect("no panic"));
         for batch in results.chunks(RESULTS) {
             // The result is all that tells a sent message from an unsent one: it is written however long the database takes.
-            while !outcome::write(&self.0.app, batch).await {
+            while !outcome::write(&self.0.app, &self.0.budget, batch).await {
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
         }
@@ -261,7 +293,27 @@ impl Worker {
         let app = &self.0.app;
         let lost = store::queue::list_lost(&mut *app.db.read().await?, leases_until, 1_000).await?;
         for batch in lost.chunks(100) {
-            self.settle_some_lost(batch).await?;
+            match self.settle_some_lost(batch).await {
+                Err(Error::Database(error)) if claim::is_unreadable(&error) => self.settle_unreadable(batch).await?,
+                done => done?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Something about one of these cannot be read: it is held, and the others are settled.
+    async fn settle_unreadable(&self, batch: &[MessageId]) -> Result<(), Error> {
+        const WHY: &str = "What is stored of this message cannot be read; the provider may have it.";
+        let app = &self.0.app;
+        for id in batch {
+            match self.settle_some_lost(std::slice::from_ref(id)).await {
+                Err(Error::Database(error)) if claim::is_unreadable(&error) => {
+                    tracing::error!(message.id = %id, error.cause = %error, "a message cannot be read; it is held");
+                    let (status, now) = (Status::Unknown, app.clock.now());
+                    app.db.write(async |conn| store::queue::set_aside(conn, id, status, WHY, now).await).await?;
+                }
+                done => done?,
+            }
         }
         Ok(())
     }
@@ -303,5 +355,18 @@ impl Worker {
         }
         app.wake_asking.notify_one();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_adapter_that_panics_leaves_a_message_of_unknown_outcome() {
+        let broken = async { Vec::<Result<Receipt, SendError>>::new().remove(0) };
+        assert!(matches!(caught(broken).await, Err(SendError::Unknown(_))));
+        let fine = async { Err(SendError::Throttled { after: None }) };
+        assert_eq!(caught(fine).await, Err(SendError::Throttled { after: None }));
     }
 }

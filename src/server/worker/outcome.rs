@@ -1,17 +1,20 @@
 //! What came of a try, written down under its token, many at a time.
 
-use super::claim::{Claimed, Through};
+use super::{
+    budget::Budget,
+    claim::{Claimed, Through},
+};
 use crate::{
     domain::{
         account::ConnectionStatus,
         id::MessageId,
-        message::{Event, Failure, Source, Status, Waiting, WaitingReason},
+        message::{Event, Failure, Message, Source, Status, Waiting, WaitingReason},
         time::{DAY, MINUTE, SECOND, Timestamp},
     },
     server::{
         App,
         channel::{Receipt, SendError},
-        clock::chance,
+        clock::jitter,
         live::Topic,
         store::{
             self, Conn,
@@ -23,10 +26,15 @@ use crate::{
 };
 use std::{collections::HashSet, sync::Arc};
 
-/// A message is given up when its provider could not be reached for so long.
+/// A message is given up when its provider could not be reached for so long since its first try.
 const GIVE_UP_AFTER: i64 = DAY;
+/// The same when the provider was there and asked to come back later: greylists and quotas pass, so mail is to be kept four
+/// to five days (RFC 5321, 4.5.4.1). Not for ever: an address whose server always says "later" is a dead one.
+const GIVE_UP_WAITING: i64 = 5 * DAY;
 /// Calls in a row that do not reach the provider before the lane pauses.
 pub const BREAK_AT: u32 = 5;
+/// The shortest wait before a retry.
+const SHORTEST: i64 = SECOND / 4;
 /// The longest pause of a lane whose provider cannot be reached.
 const LONGEST_PAUSE: i64 = 10 * MINUTE;
 /// A message of unknown outcome is first asked about after so long.
@@ -45,9 +53,9 @@ pub struct Settling {
 }
 
 /// Writes down the outcomes in one transaction; false when that was not possible, and nothing is written.
-pub async fn write(app: &App, batch: &[Settling]) -> bool {
+pub async fn write(app: &App, budget: &Budget, batch: &[Settling]) -> bool {
     let now = app.clock.now();
-    match app.db.write(async |conn| settle(app, conn, batch, now).await).await {
+    match app.db.write(async |conn| settle(app, budget, conn, batch, now).await).await {
         Ok(()) => {
             let organizations: HashSet<_> = batch.iter().map(|one| &one.through.account.organization_id).collect();
             for organization in organizations {
@@ -70,7 +78,7 @@ pub async fn write(app: &App, batch: &[Settling]) -> bool {
     }
 }
 
-async fn settle(app: &App, conn: &mut Conn, batch: &[Settling], now: Timestamp) -> sqlx::Result<()> {
+async fn settle(app: &App, budget: &Budget, conn: &mut Conn, batch: &[Settling], now: Timestamp) -> sqlx::Result<()> {
     let (mut events, mut tally) = (Vec::new(), Tally::default());
     let acceptances: Vec<Acceptance<'_>> = batch.iter().filter_map(|one| acceptance(app, one, now)).collect();
     let settled = match &acceptances[..] {
@@ -81,6 +89,9 @@ async fn settle(app: &App, conn: &mut Conn, batch: &[Settling], now: Timestamp) 
     for one in batch {
         let due = &one.claimed.due;
         let account = &one.through.account;
+        if due.attempts <= 1 {
+            budget.earn(&account.account.id, now);
+        }
         if one.outcome.as_ref().err().is_none_or(SendError::is_answer)
             && one.through.failures > 0
             && reached.insert(&account.account.id)
@@ -92,7 +103,7 @@ async fn settle(app: &App, conn: &mut Conn, batch: &[Settling], now: Timestamp) 
                 events.push((due.id.clone(), accepted_event(app, receipt, now)));
                 tally.count(&account.organization_id, account.account.channel, Kind::Accepted);
             }
-            _ => Settle { app, one, now }.one(conn, &mut events, &mut tally).await?,
+            _ => Settle { app, budget, one, now }.one(conn, &mut events, &mut tally).await?,
         }
     }
     store::message::insert_events(conn, app.db.dialect, &events).await?;
@@ -102,7 +113,7 @@ async fn settle(app: &App, conn: &mut Conn, batch: &[Settling], now: Timestamp) 
 /// The row of the quick way: the provider took it.
 fn acceptance<'a>(app: &App, one: &'a Settling, now: Timestamp) -> Option<Acceptance<'a>> {
     let receipt = one.outcome.as_ref().ok()?;
-    let first_poll = now.plus(app.channels.of(one.through.account.account.provider).first_poll_after());
+    let first_poll = app.channels.of(one.through.account.account.provider).first_poll_after();
     Some(Acceptance {
         message_id: one.claimed.due.id.as_str(),
         attempt_id: one.claimed.attempt.as_str(),
@@ -110,7 +121,7 @@ fn acceptance<'a>(app: &App, one: &'a Settling, now: Timestamp) -> Option<Accept
         status: receipt.status.as_str(),
         provider_message_id: &receipt.provider_message_id,
         accepted_at: now.0,
-        poll_at: (!receipt.status.is_final()).then_some(first_poll.0),
+        poll_at: first_poll.filter(|_| !receipt.status.is_final()).map(|after| now.plus(after).0),
     })
 }
 
@@ -137,6 +148,7 @@ type Events = Vec<(MessageId, Event)>;
 /// The careful way of one outcome.
 struct Settle<'a> {
     app: &'a App,
+    budget: &'a Budget,
     one: &'a Settling,
     now: Timestamp,
 }
@@ -148,9 +160,10 @@ impl Settle<'_> {
         events.push((self.one.claimed.due.id.clone(), event));
     }
 
-    /// When the provider is first asked what became of an accepted message.
-    fn first_poll(&self) -> Timestamp {
-        self.now.plus(self.app.channels.of(self.one.through.account.account.provider).first_poll_after())
+    /// When the provider is first asked what became of an accepted message; `None` when it says no more.
+    fn first_poll(&self, status: Status) -> Option<Timestamp> {
+        let after = self.app.channels.of(self.one.through.account.account.provider).first_poll_after();
+        after.filter(|_| !status.is_final()).map(|after| self.now.plus(after))
     }
 
     async fn one(&self, conn: &mut Conn, events: &mut Events, tally: &mut Tally) -> sqlx::Result<()> {
@@ -191,7 +204,7 @@ impl Settle<'_> {
             provider_message_id: Some(&receipt.provider_message_id),
             failure: locked.message.error.as_ref().filter(|_| matches!(status, Status::Failed | Status::Undelivered)),
             accepted_at: Some(self.now),
-            poll_at: (!status.is_final()).then(|| self.first_poll()),
+            poll_at: self.first_poll(status),
         };
         store::queue::settle(conn, &locked.message.id, &settled, self.now).await
     }
@@ -211,7 +224,7 @@ impl Settle<'_> {
             provider_message_id: None,
             failure: message.error.as_ref(),
             accepted_at: Some(locked.accepted_at.unwrap_or(self.now)),
-            poll_at: (!message.status.is_final()).then(|| self.first_poll()),
+            poll_at: self.first_poll(message.status),
         };
         store::queue::settle(conn, &message.id, &settled, self.now).await?;
         tally.count(&locked.organization_id, message.channel, Kind::Accepted);
@@ -251,18 +264,38 @@ impl Settle<'_> {
                 let until = now.plus(after.unwrap_or_else(|| back_off(message.attempts)));
                 let detail = "The provider asked for a slower pace.".to_owned();
                 self.block(conn, until, &detail, false).await?;
-                self.put_back(conn, events, locked, None, &detail).await
-            }
-            SendError::Unavailable(detail) if now.0 - message.created_at.0 > GIVE_UP_AFTER => {
-                let failure = Failure { code: "unreachable".to_owned(), message: detail.clone(), retryable: true };
-                self.fail(conn, events, tally, locked, &failure).await
+                if self.is_tried_for(conn, message, GIVE_UP_WAITING).await? {
+                    let message =
+                        "The provider asked to come back later for five days. Tern has given up; it can be sent again.";
+                    let failure =
+                        Failure { code: "throttled".to_owned(), message: message.to_owned(), retryable: true };
+                    return self.fail(conn, events, tally, locked, &failure).await;
+                }
+                let until = self.in_budget(now);
+                self.put_back(conn, events, locked, (until > now).then_some(until), &detail).await
             }
             SendError::Unavailable(detail) => {
                 self.block(conn, now, detail, true).await?;
-                let until = now.plus(back_off(message.attempts));
+                if self.is_tried_for(conn, message, GIVE_UP_AFTER).await? {
+                    let failure = Failure { code: "unreachable".to_owned(), message: detail.clone(), retryable: true };
+                    return self.fail(conn, events, tally, locked, &failure).await;
+                }
+                let until = self.in_budget(now.plus(back_off(message.attempts)));
                 self.put_back(conn, events, locked, Some(until), detail).await
             }
         }
+    }
+
+    /// Whether its first try lies so long back. What waited for its turn before that waited for us, not for the provider.
+    async fn is_tried_for(&self, conn: &mut Conn, message: &Message, millis: i64) -> sqlx::Result<bool> {
+        let first = store::queue::first_try(conn, &message.id).await?;
+        Ok(first.is_some_and(|first| self.now.0 - first.0 > millis))
+    }
+
+    /// The instant, or the later one at which the account's budget of retries allows it.
+    fn in_budget(&self, wished: Timestamp) -> Timestamp {
+        let wait = self.budget.spend(&self.one.through.account.account.id, self.now);
+        wished.max(self.now.plus(wait))
     }
 
     /// The lane waits until `until`; when the provider was not reached, only after some calls in a row, and then longer
@@ -344,15 +377,9 @@ impl Settle<'_> {
     }
 }
 
-/// Exponential from a second to five minutes, with full jitter in its upper half.
+/// Exponential to five minutes with full jitter: what failed together does not come back together.
 fn back_off(attempts: u32) -> i64 {
-    let most = (SECOND << attempts.min(9)).min(5 * MINUTE);
-    most / 2 + jitter(most / 2)
-}
-
-/// From nothing to `most`, by chance.
-fn jitter(most: i64) -> i64 {
-    most * i64::from(chance()) / i64::from(u16::MAX)
+    jitter((SECOND << attempts.min(9)).min(5 * MINUTE)).max(SHORTEST)
 }
 
 #[cfg(test)]
@@ -363,7 +390,7 @@ mod tests {
     fn the_back_off_grows_and_is_bounded() {
         for attempts in 0..40 {
             let wait = back_off(attempts);
-            assert!((SECOND / 2..=5 * MINUTE).contains(&wait), "{attempts}: {wait}");
+            assert!((SHORTEST..=5 * MINUTE).contains(&wait), "{attempts}: {wait}");
         }
     }
 }

@@ -29,8 +29,12 @@ const AT_A_TIME: usize = 32;
 /// Asks about every message that is due to be asked about.
 pub async fn pass(app: &App) -> Result<(), Error> {
     let due = store::queue::list_due_polls(&mut *app.db.read().await?, app.clock.now(), BATCH).await?;
+    for (id, error) in &due.unreadable {
+        tracing::error!(message.id = %id, error.cause = error, "a message cannot be read; nobody asks about it any more");
+        app.db.write(async |conn| store::queue::set_poll(conn, id, None).await).await?;
+    }
     // Side by side: one slow provider does not hold up the questions to the others.
-    futures::stream::iter(due)
+    futures::stream::iter(due.messages)
         .for_each_concurrent(AT_A_TIME, |stored| {
             let app = app.clone();
             async move {

@@ -4,12 +4,13 @@
 use crate::{
     domain::{
         id::MessageId,
-        message::{Source, Status, WaitingReason},
+        message::{Failure, Source, Status, WaitingReason},
         time::{MINUTE, SECOND, Timestamp},
     },
     server::{
         App,
         channel::{Found, Sought},
+        clock::jitter,
         error::Error,
         live::Topic,
         store::{
@@ -25,6 +26,13 @@ use crate::{
 
 /// Between two questions about the same message.
 const AGAIN: i64 = 10 * SECOND;
+
+/// So often a message whose try had no clear end is tried again by itself. One whose sending ends the process would end it
+/// for ever; and no recipient gets the same mail more often than that.
+const RECOVERIES: u32 = 3;
+/// From its second recovery on a message comes back at an instant of its own, up to so much later: those that were lost
+/// together do not go down together once more.
+const APART: i64 = 30 * SECOND;
 
 /// What is to become of a message.
 enum Evidence {
@@ -159,7 +167,8 @@ async fn there(
     Ok(false)
 }
 
-/// Queues it once more; what the lost try had reserved goes back to its own day.
+/// Queues it once more; what the lost try had reserved goes back to its own day. After some recoveries it is not: what the
+/// provider does not have fails, and what it may have stays held for a person.
 async fn send_again(
     app: &App,
     conn: &mut store::Conn,
@@ -168,11 +177,38 @@ async fn send_again(
     why: &str,
     now: Timestamp,
 ) -> sqlx::Result<()> {
+    let lost = store::queue::count_unknown(conn, id).await?;
+    let is_asked = app.channels.of(account.account.provider).can_find();
+    if lost > RECOVERIES && !is_asked {
+        store::queue::set_poll(conn, id, None).await?;
+        let mut event = store::message::event(app.new_id(), now, Status::Unknown, Source::Poll);
+        event.detail =
+            Some("It was sent several times and nobody ever said how it ended: held for a person.".to_owned());
+        return store::message::insert_event(conn, app.db.dialect, id, &event).await;
+    }
     if let Some(key) = store::queue::refund_last(conn, id, now).await? {
         store::usage::refund(conn, &account.account.id, &key, 1).await?;
         store::lane::unblock(conn, &account.account.id, Some(WaitingReason::DailyLimit)).await?;
     }
-    store::queue::requeue(conn, id, now, None, now).await?;
+    if lost > RECOVERIES {
+        let failure = Failure {
+            code: "quarantined".to_owned(),
+            message: "It was tried several times, each try ended without an answer, and the provider does not have it. Tern does not try it by itself any more.".to_owned(),
+            retryable: true,
+        };
+        let status = Status::Failed;
+        let settled =
+            Settled { status, provider_message_id: None, failure: Some(&failure), accepted_at: None, poll_at: None };
+        store::queue::settle(conn, id, &settled, now).await?;
+        let mut tally = Tally::default();
+        tally.count(&account.organization_id, account.account.channel, Kind::Failed);
+        tally.save(conn, app.db.dialect, now).await?;
+        let mut event = store::message::event(app.new_id(), now, status, Source::Poll);
+        event.error = Some(failure);
+        return store::message::insert_event(conn, app.db.dialect, id, &event).await;
+    }
+    let due_at = if lost > 1 { now.plus(jitter(APART)) } else { now };
+    store::queue::requeue(conn, id, due_at, None, now).await?;
     let mut event = store::message::event(app.new_id(), now, Status::Queued, Source::Poll);
     event.detail = Some(why.to_owned());
     store::message::insert_event(conn, app.db.dialect, id, &event).await

@@ -84,6 +84,17 @@ fn row(code: &str) -> Option<(Class, &'static str)> {
     TABLE.iter().find(|(key, ..)| fits(key)).map(|(_, class, sentence)| (*class, *sentence))
 }
 
+/// What an enhanced code means that a server reported later, by mail.
+pub fn meaning(code: &str) -> &'static str {
+    row(code).map_or("The mail could not be delivered.", |(_, sentence)| sentence)
+}
+
+/// True when an enhanced code says that the recipient's address is bad and stays bad. Plain codes say too little: `550` is
+/// anything.
+pub fn is_bad_address(code: &str) -> bool {
+    code.contains('.') && matches!(row(code), Some((Class::Address, _)))
+}
+
 /// Class and sentence of a refusal at a step.
 fn judge(step: Step, reply: &Reply) -> (Class, &'static str) {
     let known = reply.enhanced().and_then(row);

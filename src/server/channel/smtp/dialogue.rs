@@ -7,17 +7,19 @@
 use super::reply::Reply;
 use crate::{
     domain::email_account::{SMTP_PORTS, SmtpAuth, SmtpSecurity, SmtpSettings},
-    server::dial::{Dialer, NotReached},
+    server::{
+        dial::{Dialer, NotReached, ascii_host},
+        tls::{self, Stream},
+    },
 };
 use base64::{Engine, prelude::BASE64_STANDARD as BASE64};
 use futures::FutureExt;
-use rustls::{CertificateError, ClientConfig, pki_types::ServerName};
+use rustls::ClientConfig;
 use std::{io, sync::Arc, time::Duration};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader},
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     time::timeout,
 };
-use tokio_rustls::TlsConnector;
 use zeroize::Zeroizing;
 
 /// What follows a refusal in the same breath is waited for so long.
@@ -72,10 +74,6 @@ pub enum Fault {
     /// The connection broke, or what came was no reply. How, in words.
     Lost(Step, &'static str),
 }
-
-/// A stream of bytes, secure or not.
-trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for T {}
 
 /// What the server offers.
 #[derive(Debug, Default)]
@@ -156,41 +154,6 @@ fn lost(step: Step, error: &io::Error) -> Fault {
     )
 }
 
-/// Why a handshake failed, and what to do.
-fn insecure(error: &io::Error) -> Fault {
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
-    let sentence = match cause {
-        Some(rustls::Error::InvalidCertificate(why)) => match why {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                "the server's certificate has expired. Its operator must renew it."
-            }
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                "the server's certificate is for another name. Enter the name that the provider gives."
-            }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                "the server's certificate is not valid yet. Check the clock of this machine."
-            }
-            _ => {
-                "the server's certificate is of nobody that this machine trusts. The operator of Tern can trust another root with SSL_CERT_FILE."
-            }
-        },
-        Some(rustls::Error::InvalidMessage(_)) => {
-            "the server does not speak TLS on this port. Choose STARTTLS for port 587, TLS for 465."
-        }
-        _ => "the handshake failed. Choose STARTTLS for port 587, TLS for 465.",
-    };
-    Fault::Insecure(sentence.to_owned())
-}
-
-/// The name for certificates and DNS: ASCII.
-fn ascii_host(host: &str) -> String {
-    if host.is_ascii() {
-        return host.to_owned();
-    }
-    let url = reqwest::Url::parse(&format!("http://{host}"));
-    url.ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_else(|| host.to_owned())
-}
-
 /// A server may repeat what it was told. That is shown to nobody: only its code is left then.
 fn discreet(reply: Reply, told: &[Zeroizing<String>]) -> Reply {
     let is_told = |line: &String| told.iter().any(|told| told.len() > 3 && line.contains(told.as_str()));
@@ -206,12 +169,7 @@ async fn handshake(
     host: &str,
     stream: impl Stream + 'static,
 ) -> Result<Box<dyn Stream>, Fault> {
-    let name = ServerName::try_from(host.to_owned())
-        .map_err(|_| Fault::Insecure("the host is no name that a certificate could have.".to_owned()))?;
-    match TlsConnector::from(tls.clone()).connect(name, stream).await {
-        Ok(stream) => Ok(Box::new(stream)),
-        Err(error) => Err(insecure(&error)),
-    }
+    tls::handshake(tls, host, stream, "Choose STARTTLS for port 587, TLS for 465.").await.map_err(Fault::Insecure)
 }
 
 impl Dialogue {

@@ -16,7 +16,6 @@ use crate::{
     domain::{
         email_account::{PRESETS, SmtpAuth},
         message::{Failure, Status},
-        time::DAY,
     },
     server::{
         clock::Clock,
@@ -62,6 +61,8 @@ pub struct Smtp {
     pool: Pool,
 }
 
+pub(super) use code::{is_bad_address, meaning};
+
 /// Reads a key for signatures, or says what it must be.
 pub fn check_key(text: &str) -> Result<(), &'static str> {
     letter::parse_key(text).map(drop)
@@ -71,32 +72,30 @@ fn failed(code: &'static str, message: impl Into<String>) -> TestError {
     TestError { code, message: message.into() }
 }
 
-/// A sentence for people.
-fn not_reached(why: NotReached) -> (&'static str, &'static str) {
-    match why {
+/// A code and a sentence for people; `ports` says which ones are open to everybody.
+pub(super) fn not_reached(why: NotReached, ports: &str) -> (&'static str, String) {
+    let (code, text) = match why {
         NotReached::NoAddress => ("dns", "DNS failed: this host name has no address. Check how it is spelt."),
         NotReached::Closed => (
             "host_not_allowed",
             "This host is in a private network. The operator of Tern must allow it first (TERN_ALLOW_PRIVATE_HOSTS).",
         ),
-        NotReached::Port => (
-            "port_not_allowed",
-            "Mail leaves through the ports 25, 465, 587 and 2525. Others are for hosts that the operator of Tern has allowed.",
-        ),
+        NotReached::Port => {
+            let others = "Others are for hosts that the operator of Tern has allowed.";
+            return ("port_not_allowed", format!("{ports} {others}"));
+        }
         NotReached::Silent => (
             "connect",
             "TCP failed: the server did not answer on this port. Check host and port; some networks block port 25.",
         ),
-    }
+    };
+    (code, text.to_owned())
 }
 
 /// What happened, in one sentence, and a code for programs.
 fn sentence(fault: &Fault) -> (&'static str, String) {
     match fault {
-        Fault::NotReached(why) => {
-            let (code, text) = not_reached(*why);
-            (code, text.to_owned())
-        }
+        Fault::NotReached(why) => not_reached(*why, "Mail leaves through the ports 25, 465, 587 and 2525."),
         Fault::Insecure(why) => ("tls", format!("TLS failed: {why}")),
         Fault::NotOffered(why) if why.contains("STARTTLS") => ("tls", format!("TLS failed: {why}")),
         Fault::NotOffered(why) => ("credentials", format!("AUTH failed: {why}")),
@@ -265,8 +264,8 @@ impl Sender for Smtp {
         Ok(Poll::default())
     }
 
-    fn first_poll_after(&self) -> i64 {
-        DAY
+    fn first_poll_after(&self) -> Option<i64> {
+        None
     }
 
     fn read_webhook(&self, _: &Login, _: &Incoming<'_>) -> Result<Told, WebhookError> {

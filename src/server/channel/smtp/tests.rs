@@ -76,6 +76,7 @@ impl World {
             auth,
             reply_to: None,
             dkim: None,
+            imap: None,
         };
         Login::new(vec![("smtp_password".to_owned(), Secret::new(secret.to_owned()))]).with_mailbox(Mailbox {
             account: AccountId::parse("01JDF3ZS0V8R4C7N2Q9W5K6M1T").expect("an id"),

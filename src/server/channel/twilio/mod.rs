@@ -310,8 +310,8 @@ impl Sender for Twilio {
         true
     }
 
-    fn first_poll_after(&self) -> i64 {
-        MINUTE
+    fn first_poll_after(&self) -> Option<i64> {
+        Some(MINUTE)
     }
 
     fn read_webhook(&self, login: &Login, call: &Incoming<'_>) -> Result<Told, WebhookError> {

@@ -50,6 +50,60 @@ pub fn MailboxFields(faults: Faults) -> impl IntoView {
         <div class="for-email signs-in">
             <Credentials provider=Provider::Smtp faults />
         </div>
+        <div class="for-email signs-in">
+            <BounceFields faults />
+        </div>
+    }
+}
+
+/// The mailbox that is read, when a person wants that.
+#[component]
+fn BounceFields(faults: Faults) -> impl IntoView {
+    let typed = move |name: &str| faults.typed(&format!("mailbox[{name}]")).unwrap_or_default();
+    let field = move |name: &'static str, label, placeholder| {
+        view! {
+            <Field
+                name=format!("mailbox[{name}]")
+                fault=name
+                label
+                aside="optional"
+                placeholder
+                value=typed(name)
+                required=false
+                faults
+            />
+        }
+    };
+    view! {
+        <div class="provider">
+            <label>
+                <input
+                    type="checkbox"
+                    name="mailbox[reads_bounces]"
+                    value="yes"
+                    checked=!typed("reads_bounces").is_empty()
+                />
+                <b>"Read bounces from this mailbox (IMAP)"</b>
+            </label>
+            <div class="secrets">
+                <p class="soft small">
+                    "What comes back is matched with what was sent. Nothing in the mailbox changes. Host, user name and password are needed where they differ from above."
+                </p>
+                {field("imap_host", "IMAP host", "imap.example.com")}
+                {field("imap_port", "IMAP port", "993")}
+                {field("imap_username", "IMAP user name", "")}
+                <Field
+                    name="credentials[imap_password]"
+                    fault="imap_password"
+                    label="IMAP password"
+                    aside="optional"
+                    kind="password"
+                    autocomplete="new-password"
+                    required=false
+                    faults
+                />
+            </div>
+        </div>
     }
 }
 

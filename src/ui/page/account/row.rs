@@ -3,9 +3,8 @@
 use crate::{
     api::account::{SetAccountActive, TestAccount},
     domain::{
-        account::{Account, ConnectionStatus, TestOutcome},
+        account::{Account, Health, TestOutcome},
         email_account::SmtpSecurity,
-        message::WaitingReason,
     },
     ui::part::{
         badge::{ChannelBadge, ChannelTile},
@@ -80,15 +79,19 @@ fn test_of(account: Memo<Account>) -> Post<TestOutcome> {
     .or_toast()
 }
 
+fn state_of(health: Health) -> &'static str {
+    match health {
+        Health::Active => "state ok",
+        Health::Paused => "state wait",
+        Health::Error => "state bad",
+        Health::Inactive => "state off",
+    }
+}
+
 fn row(now: Account, switch: Post<Account>, test: Post<TestOutcome>) -> impl IntoView {
+    let (health, fault) = now.health();
+    let (state, fault) = (state_of(health), fault.map(str::to_owned));
     let Account { id, channel, address, display_name: name, is_active, .. } = now;
-    let pause = now.block.filter(|block| block.reason == WaitingReason::Provider).map(|block| block.detail);
-    let (state, fault) = match (now.connection_status, pause) {
-        _ if !is_active => (("state off", "Inactive"), None),
-        (ConnectionStatus::Error, _) => (("state bad", "Error"), now.last_error),
-        (_, Some(pause)) => (("state wait", "Paused"), Some(pause)),
-        _ => (("state ok", "Active"), None),
-    };
     let is_in_clear = now.smtp.is_some_and(|smtp| smtp.security == SmtpSecurity::None);
     let word = if is_active { "Disable" } else { "Enable" };
     let (switch_label, test_label) = (format!("{word} {name}"), format!("Test {name}"));
@@ -114,7 +117,7 @@ fn row(now: Account, switch: Post<Account>, test: Post<TestOutcome>) -> impl Int
             </td>
             <td class="wide">{usage_bar(now.sent_today, now.daily_limit, &name)}</td>
             <td class="wide">
-                <span class=state.0>{state.1}</span>
+                <span class=state>{health.label()}</span>
                 {fault.map(|fault| view! { <small>{fault}</small> })}
             </td>
             <td class="act">

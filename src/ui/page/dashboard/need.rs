@@ -28,17 +28,17 @@ pub fn section(all: Memo<Dashboard>, outlooks: Memo<Vec<Outlook>>) -> AnyView {
     })
     .or_toast();
     let unknown = Memo::new(move |_| all.with(|all| all.unknown.first.clone()));
-    let count = Memo::new(move |_| all.with(|all| all.unknown.count));
+    let words = Memo::new(move |_| all.with(|all| all.unknown.words()));
     let accounts = Memo::new(move |_| {
         let needy = |outlook: &&Outlook| Need::of(&outlook.account).is_some();
         outlooks.with(|all| all.iter().filter(needy).map(|outlook| outlook.account.clone()).collect::<Vec<_>>())
     });
-    let is_calm = move || count.get() == 0 && accounts.with(Vec::is_empty);
+    let is_calm = move || words.with(Option::is_none) && accounts.with(Vec::is_empty);
     view! {
         <section class="card inner stack needs" aria-labelledby="needs">
             <h2 id="needs">"Needs a person"</h2>
             {move || is_calm().then(calm)}
-            {move || (count.get() > 0).then(|| explained(count.get()))}
+            {move || words.get().map(explained)}
             <ul>
                 <For each=move || unknown.get() key=|message| message.id.clone() let:message>
                     {decision(message, resolve)}
@@ -66,12 +66,7 @@ fn calm() -> AnyView {
     .into_any()
 }
 
-fn explained(count: u32) -> AnyView {
-    let words = if count == 1 {
-        "1 message may have gone out".to_owned()
-    } else {
-        format!("{count} messages may have gone out")
-    };
+fn explained(words: String) -> AnyView {
     view! {
         <div class="notice warn">
             <b>{words}</b>

@@ -27,6 +27,7 @@ fn mailbox() -> Mailbox {
             auth: SmtpAuth::Password,
             reply_to: None,
             dkim: None,
+            imap: None,
         },
     }
 }

@@ -1,0 +1,105 @@
+//! What a raw mail is: a report about one that was sent, an answer of a person, an answer of a machine, or none of ours.
+
+use super::bounce::{self, Bounce};
+use mail_parser::{Address, HeaderName, HeaderValue, Message, MessageParser};
+
+/// What came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mail {
+    /// A mail server says what became of a mail.
+    Bounce(Bounce),
+    /// Somebody answers.
+    Reply {
+        /// The Message-IDs that it may answer, without brackets, the likeliest first.
+        to_message_id: Vec<String>,
+    },
+    /// A machine answers: out of office, list, receipt.
+    AutoReply,
+    /// A mail of our own, or one that has nothing to do with us.
+    Other,
+}
+
+/// Local parts under which mail servers write.
+const DAEMONS: [&str; 3] = ["mailer-daemon", "postmaster", "mail-daemon"];
+
+/// One header as text; "" when it is not there.
+pub(super) fn header<'a>(message: &'a Message<'_>, name: &'a str) -> &'a str {
+    message.header(HeaderName::from(name)).and_then(HeaderValue::as_text).unwrap_or_default().trim()
+}
+
+/// The Message-IDs of a header, without brackets.
+pub(super) fn ids(value: &HeaderValue<'_>) -> Vec<String> {
+    value.as_text_list().unwrap_or_default().iter().map(ToString::to_string).collect()
+}
+
+/// The own Message-ID of a mail.
+pub fn message_id(raw: &[u8]) -> Option<String> {
+    MessageParser::default().parse_headers(raw)?.message_id().map(str::to_owned)
+}
+
+fn sender(message: &Message<'_>) -> String {
+    let first = message.from().and_then(Address::first).and_then(|address| address.address());
+    first.unwrap_or_default().to_lowercase()
+}
+
+fn is_report(message: &Message<'_>) -> bool {
+    use mail_parser::MimeHeaders;
+    let is = |part: &str, name: &str| part.eq_ignore_ascii_case(name);
+    message.content_type().is_some_and(|kind| {
+        is(kind.ctype(), "multipart") && kind.subtype().is_some_and(|subtype| is(subtype, "report"))
+    })
+}
+
+/// True for mails that call themselves a mail server's.
+pub(super) fn is_signed_by_a_server(message: &Message<'_>) -> bool {
+    let sender = sender(message);
+    let local = sender.split('@').next().unwrap_or_default();
+    DAEMONS.contains(&local) || !header(message, "X-Failed-Recipients").is_empty()
+}
+
+/// True for mails that servers may have written: their envelope has no sender, or they call themselves so.
+fn is_of_a_server(message: &Message<'_>) -> bool {
+    // As it stands: parsed, an empty address looks like none.
+    message.header_raw("Return-Path").unwrap_or_default().trim() == "<>" || is_signed_by_a_server(message)
+}
+
+/// Whether the text is worth reading, by the headers alone: a report that can be about a mail of ours.
+pub fn may_be_bounce(headers: &[u8]) -> bool {
+    MessageParser::default().parse_headers(headers).is_some_and(|mail| is_report(&mail) || is_of_a_server(&mail))
+}
+
+/// True for what no person wrote (RFC 3834, and what was usual before it).
+fn is_automatic(message: &Message<'_>) -> bool {
+    let submitted = header(message, "Auto-Submitted");
+    let precedence = header(message, "Precedence").to_lowercase();
+    (!submitted.is_empty() && !submitted.to_lowercase().starts_with("no"))
+        || ["X-Autoreply", "X-Autorespond", "X-Auto-Response-Suppress"]
+            .iter()
+            .any(|name| !header(message, name).is_empty())
+        || ["bulk", "junk", "list", "auto_reply"].contains(&precedence.as_str())
+        || message.header(HeaderName::from("List-Id")).is_some()
+}
+
+/// Tells what a mail is; headers alone are enough for all but bounces. `own` is the address of the mailbox.
+pub fn read(raw: &[u8], own: &str) -> Mail {
+    let Some(message) = MessageParser::default().parse(raw) else { return Mail::Other };
+    if is_report(&message) || is_of_a_server(&message) {
+        if let Some(bounce) = bounce::read(&message) {
+            return Mail::Bounce(bounce);
+        }
+        if is_report(&message) {
+            return Mail::AutoReply; // of another kind: read, complained about
+        }
+    }
+    if is_automatic(&message) {
+        return Mail::AutoReply;
+    }
+    if sender(&message) == own.to_lowercase() {
+        return Mail::Other;
+    }
+    let mut to_message_id = ids(message.in_reply_to());
+    to_message_id.extend(ids(message.references()).into_iter().rev());
+    let mut seen = std::collections::HashSet::new();
+    to_message_id.retain(|id| seen.insert(id.clone()));
+    if to_message_id.is_empty() { Mail::Other } else { Mail::Reply { to_message_id } }
+}
