@@ -50,7 +50,7 @@ pub async fn send_message(
 ) -> Result<Message, ApiError> {
     let who = crate::server::request().await?;
     let form = crate::domain::message::SendForm { channel, account_id, to, subject, body, ..Default::default() };
-    let message = crate::server::usecase::message::send(&who, form.clone(), None).await.map_err(|e| {
+    let message = crate::server::usecase::message::send_once(&who, form.clone()).await.map_err(|e| {
         ApiError::from(e).keeping([
             ("channel", &form.channel),
             ("account_id", &form.account_id),

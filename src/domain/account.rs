@@ -79,6 +79,9 @@ pub struct Account {
     pub mailbox_error: Option<String>,
     /// True when it belongs to the demo data.
     pub is_demo: bool,
+    /// True for the installation's platform default, which nobody has connected and nobody can change.
+    #[serde(default)]
+    pub is_platform: bool,
     /// Connected.
     pub created_at: Timestamp,
 }
@@ -145,6 +148,7 @@ impl Account {
             last_error: None,
             mailbox_error: None,
             is_demo: false,
+            is_platform: false,
             created_at,
         }
     }

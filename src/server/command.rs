@@ -9,7 +9,7 @@ use super::{
     send::{self, SendArgs},
     simulate,
     store::Db,
-    usecase::{doctor, keys, session},
+    usecase::{doctor, keys, platform, session},
     vault::Vault,
     worker::Worker,
 };
@@ -166,6 +166,7 @@ async fn app(settings: Settings, role: Role) -> anyhow::Result<App> {
     let http = http_client(&settings)?;
     let app = App::new(settings, role, db, vault, Arc::new(SystemClock), http);
     keys::check(&app).await.map_err(shown)?;
+    platform::check(&app).await.map_err(shown)?;
     Ok(app)
 }
 
@@ -286,7 +287,18 @@ async fn doctor(settings: Settings) -> anyhow::Result<()> {
     if !settings.public_url().starts_with("https:") {
         say("               not https: providers cannot call back, and cookies travel in clear")?;
     }
+    let missing = super::platform::missing(&settings);
     let app = app(settings, Role::Web).await?;
+    match &app.platform {
+        Some(platform) => say(&format!(
+            "platform       {} sends for organizations without an account of their own, {} a day each",
+            platform.number, platform.daily_limit
+        ))?,
+        None if missing.is_empty() => {
+            say("platform       no default: organizations send through accounts of their own")?
+        }
+        None => say(&format!("platform       no default: {} is not set", missing.join(", ")))?,
+    }
     say("schema         up to date")?;
     say(if app.is_key_wrong() { "encryption key does not fit the stored credentials" } else { "encryption key fits" })?;
     let sealed = super::store::account::list_sealed(&mut *app.db.read().await?, "", 10_000).await?;

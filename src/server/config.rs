@@ -1,6 +1,6 @@
 //! What an operator can set: flags, or the same by environment. A bad value stops the start with one line.
 
-use super::dial::Range;
+use super::{dial::Range, platform::Platform};
 use crate::domain::secret::Entered;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf};
@@ -121,6 +121,9 @@ pub struct Settings {
     /// Platform default: its number
     #[arg(long, env = "TWILIO_PHONE_NUMBER")]
     pub twilio_phone_number: Option<String>,
+    /// Platform default: messages a day, for each organization and channel
+    #[arg(long, env = "TERN_PLATFORM_DAILY_LIMIT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub platform_daily_limit: u32,
     /// Twilio's API: another region, a proxy, or `tern simulate`
     #[arg(long, env = "TWILIO_API_URL", default_value = "https://api.twilio.com")]
     pub twilio_api_url: String,
@@ -191,7 +194,7 @@ impl Settings {
         if !["sqlite://", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
             return Err("TERN_DATABASE_URL must start with sqlite:// or postgres://".to_owned());
         }
-        Ok(())
+        Platform::new(self).map(drop)
     }
 }
 

@@ -15,6 +15,7 @@ pub mod http;
 pub mod live;
 pub mod oracle;
 pub mod phone;
+pub mod platform;
 pub mod send;
 pub mod simulate;
 pub mod store;
@@ -40,6 +41,7 @@ use error::Error;
 use futures::future::BoxFuture;
 use leptos::prelude::use_context;
 use live::Live;
+use platform::Platform;
 use std::{
     ops::Deref,
     sync::{
@@ -81,6 +83,8 @@ pub struct Parts {
     ids: Ids,
     /// The providers.
     pub channels: Channels,
+    /// The operator's own sender.
+    pub platform: Option<Platform>,
     /// Hints for open pages.
     pub live: Live,
     /// Stores the messages of callers who come at the same time together.
@@ -139,7 +143,8 @@ impl App {
         clock: Arc<dyn Clock>,
         http: reqwest::Client,
     ) -> Self {
-        // Whoever starts the program has read the file already, and stopped at a bad one.
+        // Whoever starts the program has read file and number already, and stopped at bad ones.
+        let platform = Platform::new(&settings).ok().flatten();
         let tls = tls::client(settings.ssl_cert_file.as_deref()).or_else(|_| tls::client(None));
         let tls = tls.expect("the built-in roots");
         let dialer = Dialer::new(&settings.allow_private_hosts, Arc::new(SystemResolver));
@@ -164,6 +169,7 @@ impl App {
             clock,
             ids: Ids::default(),
             channels,
+            platform,
             live: Live::default(),
             wake: Notify::new(),
             wake_asking: Notify::new(),

@@ -227,3 +227,89 @@ async fn resealing_walks_through_all_secrets_and_loses_no_newer_one() {
     })
     .await;
 }
+
+/// The platform default of an organization, for the sender `key` and `number`.
+async fn platform(db: &Db, organization: &OrganizationId, channel: Channel, key: &str, number: &str) -> AccountId {
+    let account = Account { channel, address: number.to_owned(), ..new_account() };
+    let insert = db.write(async |conn| store::account::insert_platform(conn, &account, organization, key).await);
+    assert!(insert.await.expect("asked"));
+    account.id
+}
+
+#[tokio::test]
+async fn the_platform_default_is_one_row_and_never_among_the_accounts() {
+    each_engine(async |db| {
+        let (ours, theirs) = (organization(&db).await, organization(&db).await);
+        let number = "+14155550132";
+        let hidden = platform(&db, &ours, Channel::Sms, "key", number).await;
+        let again = Account { address: number.to_owned(), ..new_account() };
+        let repeated = db.write(async |conn| store::account::insert_platform(conn, &again, &ours, "key").await);
+        assert!(!repeated.await.expect("asked"), "it is there already");
+        for (organization, channel, key) in
+            [(&ours, Channel::Whatsapp, "key"), (&ours, Channel::Sms, "another"), (&theirs, Channel::Sms, "key")]
+        {
+            platform(&db, organization, channel, key, number).await;
+        }
+        assert!(insert(&db, &again, &ours).await, "the same number may be somebody's own");
+        let mut conn = db.read().await.expect("a connection");
+        let sender = store::account::find_platform(&mut conn, &ours, Channel::Sms, "key", number).await;
+        let sender = sender.expect("asked").expect("it is there");
+        assert_eq!((&sender.account.id, sender.shown_id()), (&hidden, None));
+        assert_eq!(store::account::list_platform(&mut conn, &ours).await.expect("listed").len(), 3);
+        let listed = store::account::list(&mut conn, &ours).await.expect("listed");
+        assert_eq!(listed.into_iter().map(|stored| stored.account.id).collect::<Vec<_>>(), [again.id.clone()]);
+        let chosen = store::account::find_default(&mut conn, &ours, Channel::Sms).await.expect("asked");
+        assert_eq!(chosen.map(|stored| stored.account.id), Some(again.id));
+        assert!(store::account::find_default(&mut conn, &theirs, Channel::Sms).await.expect("asked").is_none());
+        assert!(!store::account::is_taken(&mut conn, &theirs, Channel::Sms, number).await.expect("asked"));
+        drop(conn);
+        assert!(find(&db, &hidden, &ours).await.is_none());
+        assert!(!delete(&db, &hidden, &ours).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_platform_default_stops_with_another_configuration_and_starts_with_its_own() {
+    each_engine(async |db| {
+        let ours = organization(&db).await;
+        let own = account(&db, &ours).await;
+        let (one, two) = ("+14155550132", "+14155550133");
+        let first = platform(&db, &ours, Channel::Sms, "key", one).await;
+        let second = platform(&db, &ours, Channel::Sms, "key", two).await;
+        let state = async |id: &AccountId| {
+            let mut conn = db.read().await.expect("a connection");
+            let stored = store::account::find_any(&mut conn, id).await.expect("asked").expect("it is there");
+            (stored.is_stopped, stored.account.last_error, stored.account.daily_limit)
+        };
+        let stop = async |sender: Option<(&str, &str)>| {
+            let stop = db.write(async |conn| store::account::stop_platform(conn, sender, "gone", NOW).await);
+            stop.await.expect("stopped");
+        };
+        let gone = (true, Some("gone".to_owned()), 100);
+        stop(None).await;
+        assert_eq!((state(&first).await, state(&second).await), (gone.clone(), gone.clone()));
+        assert_eq!(state(&own.id).await, (false, None, 100));
+        let start = db.write(async |conn| {
+            store::account::start_platform(conn, "key", two, 7).await?;
+            store::lane::unblock_platform(conn, "key", two).await
+        });
+        start.await.expect("started");
+        stop(Some(("key", two))).await;
+        assert_eq!((state(&first).await, state(&second).await), (gone, (false, None, 7)));
+        assert_eq!(state(&own.id).await, (false, None, 100));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_message_by_the_platform_default_names_no_account() {
+    each_engine(async |db| {
+        let ours = organization(&db).await;
+        let hidden = platform(&db, &ours, Channel::Sms, "key", "+14155550132").await;
+        let message = queue(&db, &ours, &hidden, 1).await.remove(0);
+        let found = super::look(&db, &ours, &message).await;
+        assert_eq!((found.message.account_id, found.account_id), (None, Some(hidden)));
+    })
+    .await;
+}

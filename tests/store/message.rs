@@ -16,7 +16,7 @@ use tern::{
 async fn list(db: &Db, organization: &OrganizationId, filter: &MessageFilter) -> Vec<MessageId> {
     let mut conn = db.read().await.expect("a connection");
     let page = store::message::list(&mut conn, organization, filter).await.expect("listed");
-    page.data.into_iter().map(|message| message.id).collect()
+    page.data.into_iter().map(|stored| stored.message.id).collect()
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn pages_show_every_message_once_newest_first_even_while_new_ones_arrive()
             let page = store::message::list(&mut conn, &organization, &filter).await.expect("listed");
             drop(conn);
             sizes.push(page.data.len());
-            seen.extend(page.data.into_iter().map(|message| message.id));
+            seen.extend(page.data.into_iter().map(|stored| stored.message.id));
             let Some(next) = page.next_cursor else { break };
             cursor = Some(next.parse().expect("a cursor is an id"));
             let mut newer = new_message(&organization, &account.id);
@@ -173,7 +173,7 @@ async fn another_organization_sees_and_removes_nothing() {
             let found = store::message::find(&mut *conn, &message.id, organization).await.expect("asked");
             let events = store::message::list_events(&mut *conn, &message.id, organization).await.expect("asked");
             let key = store::message::find_key(&mut *conn, organization, "key").await.expect("asked");
-            (found.map(|stored| stored.message.id), events.len(), key.map(|(hash, _)| hash))
+            (found.map(|stored| stored.message.id), events.len(), key.map(|used| used.body_hash))
         };
         assert_eq!(of(&mut conn, &theirs).await, (None, 0, None));
         assert_eq!(of(&mut conn, &ours).await, (Some(message.id.clone()), 1, Some("hash".to_owned())));
@@ -221,8 +221,18 @@ async fn an_idempotency_key_is_used_once_per_organization() {
         assert!(!remember(&ours, "second").await, "it is taken");
         assert!(remember(&theirs, "theirs").await, "another organization's key is another key");
         let mut conn = db.read().await.expect("a connection");
-        let found = store::message::find_key(&mut conn, &ours, "key").await.expect("asked");
-        assert_eq!(found, Some(("first".to_owned(), message.id.clone())));
+        let found = store::message::find_key(&mut conn, &ours, "key").await.expect("asked").expect("it is used");
+        assert_eq!((found.body_hash.as_str(), &found.message_id), ("first", &message.id));
+        assert_eq!((found.answer.as_deref(), found.waited), (Some("first answer"), None));
+        drop(conn);
+        let keep = async |organization: &OrganizationId, key: &str, answer: &str| {
+            let kept = db.write(async |conn| store::message::keep_waited(conn, organization, key, answer).await);
+            kept.await.expect("asked")
+        };
+        assert_eq!(keep(&ours, "key", "one").await.as_deref(), Some("one"));
+        assert_eq!(keep(&ours, "key", "two").await.as_deref(), Some("one"), "the first stands");
+        assert_eq!(keep(&theirs, "key", "three").await.as_deref(), Some("three"));
+        assert_eq!(keep(&ours, "another", "one").await, None);
     })
     .await;
 }
@@ -298,6 +308,7 @@ async fn take_key(
         body_hash,
         message_id: message.as_str(),
         created_at: NOW.0,
+        answer: &format!("{body_hash} answer"),
     };
     Ok(store::message::take_keys(conn, db.dialect, &[key]).await?.contains(message))
 }

@@ -167,6 +167,7 @@ pub fn new_account() -> Account {
         last_error: None,
         mailbox_error: None,
         is_demo: false,
+        is_platform: false,
         created_at: NOW,
     }
 }
@@ -206,7 +207,8 @@ pub fn new_message(organization: &OrganizationId, account: &AccountId) -> Stored
         created_at: NOW,
         updated_at: NOW,
     };
-    StoredMessage { message, organization_id: organization.clone(), lease_token: None, accepted_at: None }
+    let (account_id, organization_id) = (Some(account.clone()), organization.clone());
+    StoredMessage { message, account_id, organization_id, lease_token: None, accepted_at: None }
 }
 
 /// Stores a message that is due now.

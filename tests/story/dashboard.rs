@@ -92,7 +92,10 @@ async fn an_unknown_message_waits_for_a_person_who_says_what_became_of_it() {
     let form = format!("id={}&was_sent=true", ids[0]);
     function(&owner, "resolve_message", &form).await.expect_status(200);
     assert_eq!(owner.status(&ids[0]).await, "sent");
-    assert_eq!(dashboard(&owner).await["unknown"]["count"], 5);
+    let shown = dashboard(&owner).await;
+    assert_eq!((&shown["unknown"]["count"], sms(&shown, 0)), (&json!(5), [1, 0, 0, 0]), "what was sent counts");
+    world.hear_all().await;
+    assert_eq!(sms(&dashboard(&owner).await, 0), [6, 6, 0, 0], "a report counts nothing twice");
 }
 
 #[tokio::test]

@@ -55,9 +55,34 @@ async fn with_a_wrong_key_accounts_ask_for_their_credentials_again() {
     assert_eq!(keys::rotate(&world.app).await.expect("a rotation").unreadable, 1);
     let entered = json!({ "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN });
     owner.put(&format!("{path}/credentials"), entered).await.expect_status(200);
+    assert!(!world.app.is_key_wrong(), "everything opens again");
     world.work().await;
     assert_eq!(owner.status(&id).await, "accepted");
     assert!(test(&owner, &account).await);
+    let world = world.restart_with(key("not the key of before")).await;
+    assert!(!world.app.is_key_wrong(), "and after a restart");
+}
+
+#[tokio::test]
+async fn the_key_stays_wrong_until_the_last_account_is_good_or_gone() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let account = owner.connect_twilio().await;
+    let mailbox = owner.connect_mailbox(&world).await;
+    let whatsapp = crate::support::but(twilio_form(), json!({ "channel": "whatsapp" }));
+    let other = owner.post("/api/messaging-accounts", whatsapp.clone()).await.expect_status(201).id();
+    let world = world.restart_with(key("not the key of before")).await;
+    let owner = world.client(owner.credentials);
+    let entered = json!({ "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN });
+    owner.put(&format!("/api/messaging-accounts/{account}/credentials"), entered).await.expect_status(200);
+    assert!(world.app.is_key_wrong());
+    let entered = json!({ "smtp_password": tern::server::simulate::smtp::PASSWORD });
+    owner.put(&format!("/api/email-accounts/{mailbox}/credentials"), entered).await.expect_status(200);
+    assert!(world.app.is_key_wrong(), "one is left");
+    assert!(owner.with("accept", "text/html").get("/accounts").await.text.contains("encryption key"));
+    owner.delete(&format!("/api/messaging-accounts/{other}")).await.expect_status(200);
+    assert!(!world.app.is_key_wrong());
+    assert!(!owner.with("accept", "text/html").get("/accounts").await.text.contains("encryption key"));
 }
 
 #[tokio::test]

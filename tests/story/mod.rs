@@ -11,6 +11,7 @@ mod keys;
 mod limit;
 mod mailbox;
 mod message;
+mod platform;
 mod retry;
 mod session;
 mod waiting;

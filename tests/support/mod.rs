@@ -19,7 +19,10 @@ use std::{
     time::Duration,
 };
 use tern::{
-    domain::{secret::Secret, time::Timestamp},
+    domain::{
+        secret::{Entered, Secret},
+        time::Timestamp,
+    },
     server::{
         App,
         clock::{FakeClock, SystemClock, new_id},
@@ -30,7 +33,7 @@ use tern::{
             smtp::{self, Identity, MailServer},
         },
         store::Db,
-        usecase::{keys, session},
+        usecase::{keys, platform, session},
         vault::Vault,
         worker::Worker,
     },
@@ -81,11 +84,21 @@ pub struct Wishes {
     pub sign_up: SignUp,
     /// How long Tern waits for a provider's answer.
     pub patience: Duration,
+    /// The operator's own SID, token and number.
+    pub platform: Option<[String; 3]>,
+    /// Its messages a day.
+    pub platform_daily_limit: u32,
 }
 
 impl Default for Wishes {
     fn default() -> Self {
-        Self { key: KEY.to_owned(), sign_up: SignUp::First, patience: Duration::from_secs(30) }
+        Self {
+            key: KEY.to_owned(),
+            sign_up: SignUp::First,
+            patience: Duration::from_secs(30),
+            platform: None,
+            platform_daily_limit: 100,
+        }
     }
 }
 
@@ -169,6 +182,7 @@ impl World {
         judge: Judge,
         wishes: Wishes,
     ) -> Self {
+        let [sid, token, number] = wishes.platform.map_or_else(Default::default, |all| all.map(Some));
         let settings = Settings {
             listen: ([127, 0, 0, 1], 3000).into(),
             data_dir: folder.path().to_owned(),
@@ -176,9 +190,10 @@ impl World {
             encryption_key: None,
             public_url: Some(PUBLIC_URL.to_owned()),
             sign_up: wishes.sign_up,
-            twilio_account_sid: None,
-            twilio_auth_token: None,
-            twilio_phone_number: None,
+            twilio_account_sid: sid.map(Entered::new),
+            twilio_auth_token: token.map(Entered::new),
+            twilio_phone_number: number,
+            platform_daily_limit: wishes.platform_daily_limit,
             twilio_api_url: twilio_url.clone(),
             allow_private_hosts: ["127.0.0.0/8", "::1"].map(|range| range.parse().expect("a range")).to_vec(),
             lease_seconds: 90,
@@ -191,6 +206,7 @@ impl World {
         let client = reqwest::Client::builder().no_proxy().timeout(wishes.patience).build().expect("a client");
         let app = App::new(settings, Role::All, db, vault, clock.clone(), client);
         keys::check(&app).await.expect("a check of the keys");
+        platform::check(&app).await.expect("a check of the platform default");
         let router = http::router(app.clone(), LeptosOptions::builder().output_name("tern").build());
         let worker = Worker::new(app.clone());
         Self { app, clock, twilio, mail, worker, answers, folder, twilio_url, router, judge }

@@ -11,13 +11,14 @@ use crate::{
     server::{
         Who,
         error::Error,
-        usecase::message::{self, Idempotency, Queued},
+        usecase::message::{self, Earlier, Idempotency, Queued},
     },
 };
 use axum::{
     Json,
     extract::{Path, Query},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, StatusCode, header},
+    response::IntoResponse,
 };
 use serde_json::{Value, json};
 use std::{collections::HashMap, time::Duration};
@@ -79,20 +80,25 @@ pub async fn send_batch(who: Who, mut input: Input) -> Result<Json<Value>, Error
     let answers: Vec<Value> = sent
         .into_iter()
         .map(|sent| match sent {
-            Ok(Queued { message, is_new: true }) => json!({ "message": message }),
-            Ok(Queued { message, is_new: false }) => json!({ "message": message, "replayed": true }),
+            Ok(Queued::Now(message)) => json!({ "message": message }),
+            Ok(Queued::Before(earlier)) => {
+                let message: Value = serde_json::from_str(&earlier.answer).unwrap_or_default();
+                json!({ "message": message, "replayed": true })
+            }
             Err(error) => json!({ "error": error_body(&error.into()) }),
         })
         .collect();
     Ok(Json(json!({ "data": answers })))
 }
 
+/// One message. A repeat with the same idempotency key gets the very answer of the first; of those that wait for the
+/// provider, that of the first that did.
 pub async fn send(
     who: Who,
     Query(params): Params,
     headers: HeaderMap,
     mut input: Input,
-) -> Result<(StatusCode, Json<Message>), Error> {
+) -> Result<impl IntoResponse, Error> {
     let wait = parse_wait(&params)?;
     let form = read_form(&mut input);
     input.check()?;
@@ -101,24 +107,33 @@ pub async fn send(
         None => None,
     };
     let hints = who.app.live.subscribe();
-    let stored = message::send(&who, form, idempotency).await?;
-    match wait {
-        None => Ok((StatusCode::ACCEPTED, Json(stored))),
-        Some(wait) => Ok((StatusCode::OK, Json(settled(&who, stored, hints, wait).await?))),
-    }
+    let queued = message::send(&who, form, idempotency.clone()).await?;
+    let (status, body) = match (queued, wait) {
+        (Queued::Now(message), None) => (StatusCode::ACCEPTED, message::answer(&message)),
+        (Queued::Before(earlier), None) => (StatusCode::ACCEPTED, earlier.answer),
+        (Queued::Before(Earlier { waited: Some(waited), .. }), Some(_)) => (StatusCode::OK, waited),
+        (queued, Some(wait)) => {
+            let answer = message::answer(&settled(&who, queued.id(), hints, wait).await?);
+            let kept = match &idempotency {
+                Some(idempotency) => message::keep_waited(&who, idempotency, answer).await,
+                None => answer,
+            };
+            (StatusCode::OK, kept)
+        }
+    };
+    Ok((status, [(header::CONTENT_TYPE, "application/json")], body))
 }
 
 /// The message once its provider has spoken, or as it is when the time is over.
 async fn settled(
     who: &Who,
-    stored: Message,
+    id: &MessageId,
     mut hints: tokio::sync::broadcast::Receiver<crate::server::live::Hint>,
     wait: Duration,
 ) -> Result<Message, Error> {
-    let id = stored.id.clone();
     let spoken = async {
         loop {
-            let now = message::load(who, &id).await?;
+            let now = message::load(who, id).await?;
             let is_open = now.waiting.is_none() && matches!(now.status, Status::Queued | Status::Sending);
             if !is_open {
                 return Ok(now);
@@ -131,8 +146,8 @@ async fn settled(
     };
     tokio::select! {
         spoken = spoken => spoken,
-        () = tokio::time::sleep(wait) => message::load(who, &stored.id).await,
-        () = who.app.stop.cancelled() => message::load(who, &stored.id).await,
+        () = tokio::time::sleep(wait) => message::load(who, id).await,
+        () = who.app.stop.cancelled() => message::load(who, id).await,
     }
 }
 

@@ -15,15 +15,19 @@ macro_rules! select {
         concat!(
             "select id, organization_id, provider, channel, address, display_name, daily_limit, time_zone, secret, \
              paused_at, connection_status, last_error, stopped_at, demo_at, created_at, settings, \
-             rate_per_second, min_gap_seconds, limit_window, warmup_start, warmup_step, warmup_since, on_unknown, \
+             rate_per_second, min_gap_seconds, limit_window, warmup_start, warmup_step, warmup_since, on_unknown, platform, \
              (select m.last_error from mailbox m where m.account_id = account.id) as mailbox_error from account ",
             $rest
         )
     };
 }
 
-const LIST: &str = select!("where organization_id = $1 and deleted_at is null order by id desc limit 1000");
-const FIND: &str = select!("where id = $1 and organization_id = $2 and deleted_at is null");
+const LIST: &str =
+    select!("where organization_id = $1 and deleted_at is null and platform is null order by id desc limit 1000");
+const FIND: &str = select!("where id = $1 and organization_id = $2 and deleted_at is null and platform is null");
+/// The platform default of an organization, one row for each channel and sender that was ever configured.
+const LIST_PLATFORM: &str = select!("where organization_id = $1 and platform is not null order by id desc limit 100");
+const FIND_PLATFORM: &str = select!("where organization_id = $1 and channel = $2 and platform = $3 and address = $4");
 /// By id alone: the worker and webhooks, which act for no person.
 const LOAD: &str = select!("where id = $1");
 macro_rules! find_many {
@@ -36,31 +40,40 @@ const FIND_MANY: Sql = Sql { sqlite: find_many!(sqlite, ""), postgres: find_many
 /// wait for each other.
 const LOCK_MANY: Sql = Sql { sqlite: find_many!(sqlite, ""), postgres: find_many!(postgres, " for update") };
 const DEFAULT: &str = select!(
-    "where organization_id = $1 and channel = $2 and deleted_at is null and paused_at is null \
+    "where organization_id = $1 and channel = $2 and deleted_at is null and platform is null and paused_at is null \
      order by case when stopped_at is null then 0 else 1 end, id limit 1"
 );
 const SEALED: &str = select!("where secret is not null and id > $1 order by id limit $2");
 const INSERT: &str = "insert into account (id, organization_id, provider, channel, address, display_name, daily_limit, secret, \
-     connection_status, demo_at, created_at, settings) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
-     on conflict (organization_id, channel, address) where deleted_at is null do nothing returning id";
-const TAKEN: &str =
-    "select id from account where organization_id = $1 and channel = $2 and address = $3 and deleted_at is null";
+     connection_status, demo_at, created_at, settings, platform) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+     on conflict do nothing returning id";
+const TAKEN: &str = "select id from account where organization_id = $1 and channel = $2 and address = $3 and deleted_at is null and platform is null";
 const UPDATE: &str = "update account set display_name = $3, daily_limit = $4, paused_at = $5, \
      time_zone = $6, limit_window = $7, rate_per_second = $8, min_gap_seconds = $9, warmup_start = $10, warmup_step = $11, \
-     warmup_since = $12, on_unknown = $13 where id = $1 and organization_id = $2 and deleted_at is null";
+     warmup_since = $12, on_unknown = $13 where id = $1 and organization_id = $2 and deleted_at is null and platform is null";
 const SET_HEALTH: &str = "update account set connection_status = $2, last_error = $3, stopped_at = $4 where id = $1";
 const SET_SECRET: &str = "update account set secret = $2 where id = $1 and organization_id = $3 and deleted_at is null";
 const SET_SETTINGS: &str =
     "update account set settings = $2 where id = $1 and organization_id = $3 and deleted_at is null";
 const SET_ERROR: &str = "update account set connection_status = $2, last_error = $3 where id = $1";
 const RESEAL: &str = "update account set secret = $3 where id = $1 and secret = $2 returning id";
-const DELETE: &str = "update account set deleted_at = $3, secret = null where id = $1 and organization_id = $2 and deleted_at is null returning id";
+const DELETE: &str = "update account set deleted_at = $3, secret = null where id = $1 and organization_id = $2 and deleted_at is null and platform is null returning id";
+/// Platform defaults whose sender is not the configured one.
+const STOP_PLATFORM: &str = "update account set connection_status = 'error', last_error = $3, stopped_at = coalesce(stopped_at, $4) \
+     where platform is not null and not (platform = $1 and address = $2)";
+/// Those whose sender is: the operator has looked at the credentials.
+const START_PLATFORM: &str = "update account set connection_status = 'untested', last_error = null, stopped_at = null, daily_limit = $3 \
+     where platform = $1 and address = $2";
 const REMOVE_DEMO: &str = "update account set deleted_at = $2, secret = null where organization_id = $1 and demo_at is not null and deleted_at is null";
 
 /// For the prepare test.
 pub const STATEMENTS: &[&str] = &[
     LIST,
     FIND,
+    LIST_PLATFORM,
+    FIND_PLATFORM,
+    STOP_PLATFORM,
+    START_PLATFORM,
     LOAD,
     DEFAULT,
     SEALED,
@@ -110,6 +123,7 @@ struct AccountRow {
     warmup_since: Option<i64>,
     on_unknown: String,
     mailbox_error: Option<String>,
+    platform: Option<String>,
 }
 
 /// An account with what only the server may know.
@@ -122,6 +136,15 @@ pub struct StoredAccount {
     pub secret: Option<String>,
     /// Its credentials were refused while sending: nothing goes out until a test succeeds.
     pub is_stopped: bool,
+    /// Which configured sender it stands for; `None` for an account that people have connected.
+    pub platform: Option<String>,
+}
+
+impl StoredAccount {
+    /// Its id for people: the platform default has none.
+    pub fn shown_id(&self) -> Option<AccountId> {
+        self.platform.is_none().then(|| self.account.id.clone())
+    }
 }
 
 fn read_settings(text: &str) -> sqlx::Result<SmtpSettings> {
@@ -166,6 +189,7 @@ impl AccountRow {
             last_error: self.last_error,
             mailbox_error: self.mailbox_error,
             is_demo: self.demo_at.is_some(),
+            is_platform: self.platform.is_some(),
             created_at: Timestamp(self.created_at),
         };
         Ok(StoredAccount {
@@ -173,6 +197,7 @@ impl AccountRow {
             organization_id: row::id("organization_id", self.organization_id)?,
             secret: self.secret,
             is_stopped: self.stopped_at.is_some(),
+            platform: self.platform,
         })
     }
 }
@@ -233,12 +258,73 @@ pub async fn list_sealed(conn: &mut Conn, after: &str, limit: i64) -> sqlx::Resu
     rows.into_iter().map(AccountRow::read).collect()
 }
 
-/// Stores an account; false when the address is connected already.
+/// The platform default of an organization, newest first: one row for each channel and sender that was ever used.
+pub async fn list_platform(conn: &mut Conn, organization: &OrganizationId) -> sqlx::Result<Vec<StoredAccount>> {
+    let rows: Vec<AccountRow> = sqlx::query_as(LIST_PLATFORM).bind(organization.as_str()).fetch_all(conn).await?;
+    rows.into_iter().map(AccountRow::read).collect()
+}
+
+/// The platform default of an organization for a channel, with the sender that is configured.
+pub async fn find_platform(
+    conn: &mut Conn,
+    organization: &OrganizationId,
+    channel: Channel,
+    platform: &str,
+    address: &str,
+) -> sqlx::Result<Option<StoredAccount>> {
+    let found: Option<AccountRow> = sqlx::query_as(FIND_PLATFORM)
+        .bind(organization.as_str())
+        .bind(channel.as_str())
+        .bind(platform)
+        .bind(address)
+        .fetch_optional(conn)
+        .await?;
+    found.map(AccountRow::read).transpose()
+}
+
+/// Stops every platform default but those of the configured sender, and says why.
+pub async fn stop_platform(
+    conn: &mut Conn,
+    configured: Option<(&str, &str)>,
+    why: &str,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    let (platform, address) = configured.unwrap_or_default();
+    sqlx::query(STOP_PLATFORM).bind(platform).bind(address).bind(why).bind(now.0).execute(conn).await.map(drop)
+}
+
+/// Lets the platform defaults of the configured sender send, under this limit.
+pub async fn start_platform(conn: &mut Conn, platform: &str, address: &str, daily_limit: u32) -> sqlx::Result<()> {
+    let limit = i64::from(daily_limit);
+    sqlx::query(START_PLATFORM).bind(platform).bind(address).bind(limit).execute(conn).await.map(drop)
+}
+
+/// Stores an account that somebody connects; false when the address is connected already.
 pub async fn insert(
     conn: &mut Conn,
     account: &Account,
     organization: &OrganizationId,
     secret: Option<&str>,
+) -> sqlx::Result<bool> {
+    insert_row(conn, account, organization, secret, None).await
+}
+
+/// Stores the platform default of an organization; false when it is there already.
+pub async fn insert_platform(
+    conn: &mut Conn,
+    account: &Account,
+    organization: &OrganizationId,
+    platform: &str,
+) -> sqlx::Result<bool> {
+    insert_row(conn, account, organization, None, Some(platform)).await
+}
+
+async fn insert_row(
+    conn: &mut Conn,
+    account: &Account,
+    organization: &OrganizationId,
+    secret: Option<&str>,
+    platform: Option<&str>,
 ) -> sqlx::Result<bool> {
     let stored = sqlx::query(INSERT)
         .bind(account.id.as_str())
@@ -253,6 +339,7 @@ pub async fn insert(
         .bind(account.is_demo.then_some(account.created_at.0))
         .bind(account.created_at.0)
         .bind(account.smtp.as_ref().map(settings_text))
+        .bind(platform)
         .fetch_all(conn)
         .await?;
     Ok(!stored.is_empty())

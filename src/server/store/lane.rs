@@ -46,9 +46,12 @@ macro_rules! save {
 const SAVE: Sql = Sql { sqlite: save!(sqlite), postgres: save!(postgres) };
 const UNBLOCK: &str = "update lane set failures = 0, blocked_reason = null, blocked_since = null, blocked_until = null, blocked_detail = null \
      where account_id = $1 and (cast($2 as text) is null or blocked_reason = $2)";
+/// The operator may have raised the limit of the platform default.
+const UNBLOCK_PLATFORM: &str = "update lane set failures = 0, blocked_reason = null, blocked_since = null, blocked_until = null, blocked_detail = null \
+     where blocked_reason = 'daily_limit' and account_id in (select a.id from account a where a.platform = $1 and a.address = $2)";
 
 /// For the prepare test.
-pub const STATEMENTS: &[&str] = &[FIND, LIST, UNBLOCK];
+pub const STATEMENTS: &[&str] = &[FIND, LIST, UNBLOCK, UNBLOCK_PLATFORM];
 /// Statements that differ.
 pub const DUAL: &[Sql] = &[FIND_MANY, SAVE];
 
@@ -163,4 +166,9 @@ pub async fn save(conn: &mut Conn, dialect: Dialect, lanes: &[(&AccountId, &Lane
 /// Lets the lane go again: whatever blocks it, or only if it is blocked for this reason.
 pub async fn unblock(conn: &mut Conn, account: &AccountId, reason: Option<WaitingReason>) -> sqlx::Result<()> {
     sqlx::query(UNBLOCK).bind(account.as_str()).bind(reason.map(WaitingReason::as_str)).execute(conn).await.map(drop)
+}
+
+/// Lets the lanes of the platform defaults of a sender go again that wait for their limit.
+pub async fn unblock_platform(conn: &mut Conn, platform: &str, address: &str) -> sqlx::Result<()> {
+    sqlx::query(UNBLOCK_PLATFORM).bind(platform).bind(address).execute(conn).await.map(drop)
 }

@@ -17,7 +17,8 @@ macro_rules! select {
             "select m.id, m.organization_id, m.account_id, m.lead_id, m.channel, m.direction, m.sender, m.recipient, m.subject, \
              m.body, m.segments, m.status, m.attempts, m.provider_message_id, m.error_code, m.error_message, \
              m.error_retryable, m.waiting_reason, m.waiting_since, m.waiting_until, m.waiting_detail, m.lease_token, \
-             m.accepted_at, m.demo_at, m.created_at, m.updated_at from message m ",
+             m.accepted_at, m.demo_at, m.created_at, m.updated_at, \
+             (select a.platform from account a where a.id = m.account_id) as platform from message m ",
             $rest
         )
     };
@@ -58,9 +59,9 @@ const INSERT: Sql = Sql { sqlite: insert!(sqlite), postgres: insert!(postgres) }
 macro_rules! take_keys {
     ($dialect:ident) => {
         concat!(
-            "insert into idempotency (organization_id, key, body_hash, message_id, created_at) \
-             select x.organization_id, x.key, x.body_hash, x.message_id, x.created_at from ",
-            rows!($dialect, organization_id text, key text, body_hash text, message_id text, created_at bigint),
+            "insert into idempotency (organization_id, key, body_hash, message_id, created_at, answer) \
+             select x.organization_id, x.key, x.body_hash, x.message_id, x.created_at, x.answer from ",
+            rows!($dialect, organization_id text, key text, body_hash text, message_id text, created_at bigint, answer text),
             " where true on conflict do nothing returning message_id"
         )
     };
@@ -80,14 +81,18 @@ const EVENTS: &str = "select e.id, e.at, e.status, e.source, e.provider_status, 
      from event e join message m on m.id = e.message_id \
      where e.message_id = $1 and m.organization_id = $2 order by e.id limit 1000";
 const FIND_BY_PROVIDER_ID: &str = "select id from message where account_id = $1 and provider_message_id = $2";
-const FIND_KEY: &str = "select body_hash, message_id from idempotency where organization_id = $1 and key = $2";
+const FIND_KEY: &str =
+    "select body_hash, message_id, answer, waited from idempotency where organization_id = $1 and key = $2";
+const KEEP_WAITED: &str =
+    "update idempotency set waited = coalesce(waited, $3) where organization_id = $1 and key = $2 returning waited";
 const REMOVE_DEMO: &str = "delete from message where organization_id = $1 and (demo_at is not null or account_id in \
      (select id from account where organization_id = $1 and demo_at is not null))";
 const HAS_DEMO: &str =
     "select id from account where organization_id = $1 and demo_at is not null and deleted_at is null limit 1";
 
 /// For the prepare test.
-pub const STATEMENTS: &[&str] = &[FIND, LIST, EVENTS, FIND_BY_PROVIDER_ID, FIND_KEY, REMOVE_DEMO, HAS_DEMO];
+pub const STATEMENTS: &[&str] =
+    &[FIND, LIST, EVENTS, FIND_BY_PROVIDER_ID, FIND_KEY, KEEP_WAITED, REMOVE_DEMO, HAS_DEMO];
 
 /// Statements that differ.
 pub const DUAL: &[Sql] = &[INSERT, TAKE_KEYS, INSERT_EVENTS];
@@ -120,6 +125,7 @@ pub(super) struct MessageRow {
     demo_at: Option<i64>,
     created_at: i64,
     updated_at: i64,
+    platform: Option<String>,
 }
 
 /// A message with what only the worker needs.
@@ -127,6 +133,8 @@ pub(super) struct MessageRow {
 pub struct StoredMessage {
     /// As it is shown.
     pub message: Message,
+    /// Through which account: also where that is the platform default, which is not shown.
+    pub account_id: Option<AccountId>,
     /// Its tenant.
     pub organization_id: OrganizationId,
     /// Whose attempt is under way.
@@ -150,6 +158,7 @@ impl MessageRow {
             }),
             _ => None,
         };
+        let account_id: Option<AccountId> = row::maybe_id("account_id", self.account_id)?;
         let message = Message {
             id: row::id("id", self.id)?,
             channel: row::value("channel", &self.channel, Channel::from_name)?,
@@ -159,7 +168,7 @@ impl MessageRow {
             subject: self.subject,
             body: self.body,
             status: row::value("status", &self.status, Status::from_name)?,
-            account_id: row::maybe_id("account_id", self.account_id)?,
+            account_id: account_id.clone().filter(|_| self.platform.is_none()),
             lead_id: row::maybe_id("lead_id", self.lead_id)?,
             provider_message_id: self.provider_message_id,
             segments: row::count("segments", self.segments)?,
@@ -172,6 +181,7 @@ impl MessageRow {
         };
         Ok(StoredMessage {
             message,
+            account_id,
             organization_id: row::id("organization_id", self.organization_id)?,
             lease_token: self.lease_token,
             accepted_at: self.accepted_at.map(Timestamp),
@@ -222,7 +232,7 @@ pub async fn list(
     conn: &mut Conn,
     organization: &OrganizationId,
     filter: &MessageFilter,
-) -> sqlx::Result<Page<Message>> {
+) -> sqlx::Result<Page<StoredMessage>> {
     let rows: Vec<MessageRow> = sqlx::query_as(LIST)
         .bind(organization.as_str())
         .bind(filter.cursor.as_ref().map_or(NEWEST, MessageId::as_str))
@@ -234,8 +244,8 @@ pub async fn list(
         .bind(filter.limit.asked())
         .fetch_all(conn)
         .await?;
-    let messages = rows.into_iter().map(|row| row.read().map(|m| m.message)).collect::<sqlx::Result<Vec<_>>>()?;
-    Ok(Page::from_rows(messages, filter.limit, |message| message.id.to_string()))
+    let messages = rows.into_iter().map(MessageRow::read).collect::<sqlx::Result<Vec<_>>>()?;
+    Ok(Page::from_rows(messages, filter.limit, |stored| stored.message.id.to_string()))
 }
 
 /// The pattern that finds `text` anywhere, literally.
@@ -281,7 +291,7 @@ impl<'a> NewRow<'a> {
         Self {
             id: message.id.as_str(),
             organization_id: stored.organization_id.as_str(),
-            account_id: message.account_id.as_ref().map(AccountId::as_str),
+            account_id: stored.account_id.as_ref().map(AccountId::as_str),
             lead_id: message.lead_id.as_ref().map(LeadId::as_str),
             channel: message.channel.as_str(),
             direction: message.direction.as_str(),
@@ -394,15 +404,37 @@ pub async fn find_by_provider_id(
     found.map(|id| row::id("id", id)).transpose()
 }
 
-/// What an idempotency key was used for: the hash of the body, and the message.
-pub async fn find_key(
+/// What an idempotency key was used for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsedKey {
+    /// The hash of the request.
+    pub body_hash: String,
+    /// The message.
+    pub message_id: MessageId,
+    /// What the first caller was told; `None` for keys from before answers were kept.
+    pub answer: Option<String>,
+    /// What the first caller was told who waited for the provider.
+    pub waited: Option<String>,
+}
+
+/// What an idempotency key was used for, if it was.
+pub async fn find_key(conn: &mut Conn, organization: &OrganizationId, key: &str) -> sqlx::Result<Option<UsedKey>> {
+    let found: Option<(String, String, Option<String>, Option<String>)> =
+        sqlx::query_as(FIND_KEY).bind(organization.as_str()).bind(key).fetch_optional(conn).await?;
+    let Some((body_hash, id, answer, waited)) = found else { return Ok(None) };
+    Ok(Some(UsedKey { body_hash, message_id: row::id("message_id", id)?, answer, waited }))
+}
+
+/// Keeps the answer for a caller who waited, unless there is one; the one that stands. `None` when there is no such key.
+pub async fn keep_waited(
     conn: &mut Conn,
     organization: &OrganizationId,
     key: &str,
-) -> sqlx::Result<Option<(String, MessageId)>> {
-    let found: Option<(String, String)> =
-        sqlx::query_as(FIND_KEY).bind(organization.as_str()).bind(key).fetch_optional(conn).await?;
-    found.map(|(hash, id)| Ok((hash, row::id("message_id", id)?))).transpose()
+    answer: &str,
+) -> sqlx::Result<Option<String>> {
+    let kept: Vec<String> =
+        sqlx::query_scalar(KEEP_WAITED).bind(organization.as_str()).bind(key).bind(answer).fetch_all(conn).await?;
+    Ok(kept.into_iter().next())
 }
 
 /// An idempotency key, with the hash of its request, for a message that is about to be stored.
@@ -418,6 +450,8 @@ pub struct NewKey<'a> {
     pub message_id: &'a str,
     /// Unix milliseconds.
     pub created_at: i64,
+    /// What the caller is told.
+    pub answer: &'a str,
 }
 
 /// Takes idempotency keys; the messages whose key was free.

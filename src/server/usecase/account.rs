@@ -1,5 +1,6 @@
 //! Sender accounts: connect, test, change, delete.
 
+use super::{keys, platform::NOT_CONFIGURED};
 use crate::{
     domain::{
         account::{
@@ -23,6 +24,7 @@ use crate::{
         error::Error,
         live::Topic,
         phone,
+        platform::Platform,
         store::{self, Conn, account::StoredAccount},
         vault::{Place, VaultError},
     },
@@ -53,8 +55,23 @@ pub(super) fn seal(
     Some(app.vault.seal(&place(organization, account.as_str()), &text))
 }
 
+/// Why the credentials of an account cannot be used. A sentence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Closed {
+    /// They do not open with the configured keys.
+    #[error("{}", ENTER_AGAIN)]
+    Unreadable(#[from] VaultError),
+    /// They would be in the configuration, and are not.
+    #[error("{}", NOT_CONFIGURED)]
+    NotConfigured,
+}
+
 /// Opens the credentials of an account for one call.
-pub fn open(app: &App, stored: &StoredAccount) -> Result<Login, VaultError> {
+pub fn open(app: &App, stored: &StoredAccount) -> Result<Login, Closed> {
+    if let Some(key) = &stored.platform {
+        let platform = app.platform.as_ref().filter(|platform| platform.is(key, &stored.account.address));
+        return platform.map(Platform::login).ok_or(Closed::NotConfigured);
+    }
     let fields: BTreeMap<String, String> = match &stored.secret {
         None => BTreeMap::new(),
         Some(sealed) => {
@@ -87,16 +104,36 @@ pub async fn list(who: &Who) -> Result<Vec<Account>, Error> {
 
 /// The same for whoever acts for all of the organization.
 pub(super) async fn list_of(app: &App, organization: &OrganizationId) -> Result<Vec<Account>, Error> {
-    let now = app.clock.now();
     let mut conn = app.db.read().await?;
     let accounts = store::account::list(&mut conn, organization).await?;
+    Ok(all_with_usage(&mut conn, app, organization, accounts).await?)
+}
+
+/// The same of its platform default: one for each channel and sender that it has used.
+pub(super) async fn list_platform(app: &App, organization: &OrganizationId) -> Result<Vec<Account>, Error> {
+    let mut conn = app.db.read().await?;
+    let accounts = store::account::list_platform(&mut conn, organization).await?;
+    Ok(all_with_usage(&mut conn, app, organization, accounts).await?)
+}
+
+/// Adds what is not in their rows to accounts of the organization.
+async fn all_with_usage(
+    conn: &mut Conn,
+    app: &App,
+    organization: &OrganizationId,
+    accounts: Vec<StoredAccount>,
+) -> sqlx::Result<Vec<Account>> {
+    if accounts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let now = app.clock.now();
     // Zones differ by a day at most, and a rolling limit looks back a day: three days hold all that counts.
     let (since, _) = day_of(now.plus(-2 * DAY), "UTC");
     let mut usage: HashMap<String, Vec<(String, i64)>> = HashMap::new();
-    for (id, key, used) in store::usage::list(&mut conn, organization, &since).await? {
+    for (id, key, used) in store::usage::list(conn, organization, &since).await? {
         usage.entry(id).or_default().push((key, used));
     }
-    let lanes = store::lane::list(&mut conn, organization).await?;
+    let lanes = store::lane::list(conn, organization).await?;
     let with_usage = |mut stored: StoredAccount| {
         let lane = lanes.get(&stored.account.id);
         let bucket = Bucket::at(now, &stored.account.pace, lane.and_then(|lane| lane.last_day.as_deref()));
@@ -210,7 +247,10 @@ fn sender_of(account: &Account) -> Option<SenderNumber> {
 /// Tests the stored credentials again and notes the result. A success lets waiting messages go.
 pub async fn test(who: &Who, id: &AccountId) -> Result<TestOutcome, Error> {
     let stored = find(who, id).await?;
-    let Ok(login) = open(&who.app, &stored) else { return note_test(who, id, Err(ENTER_AGAIN.to_owned())).await };
+    let login = match open(&who.app, &stored) {
+        Ok(login) => login,
+        Err(closed) => return note_test(who, id, Err(closed.to_string())).await,
+    };
     let sender = sender_of(&stored.account);
     // The number was accepted when it was connected, insisted on or not: a later test asks about the credentials.
     let asked = Probe { channel: stored.account.channel, sender: sender.as_ref(), force: true };
@@ -332,6 +372,7 @@ pub async fn replace_credentials(who: &Who, id: &AccountId, entered: Vec<(String
             store::lane::unblock(conn, id, Some(WaitingReason::Provider)).await
         })
         .await?;
+    keys::recheck(&who.app).await?;
     changed(who, id);
     load(who, id).await
 }
@@ -358,6 +399,7 @@ pub async fn delete(who: &Who, id: &AccountId) -> Result<(), Error> {
             Ok(store::message::insert_events(conn, who.app.db.dialect, &events).await?)
         })
         .await?;
+    keys::recheck(&who.app).await?;
     changed(who, id);
     who.app.live.publish(&who.organization.id, Topic::Messages, None);
     Ok(())

@@ -18,7 +18,8 @@ pub async fn load(who: &Who) -> Result<Dashboard, Error> {
 /// The same for whoever acts for all of the organization.
 pub(super) async fn of(app: &App, organization: &OrganizationId) -> Result<Dashboard, Error> {
     let now = app.clock.now();
-    let accounts = account::list_of(app, organization).await?;
+    let mut accounts = account::list_of(app, organization).await?;
+    accounts.extend(account::list_platform(app, organization).await?);
     let mut conn = app.db.read().await?;
     let mut days = days_until(now);
     let since = days.first().map_or_else(String::new, |first| first.day.clone());
@@ -32,7 +33,10 @@ pub(super) async fn of(app: &App, organization: &OrganizationId) -> Result<Dashb
     let mut outlooks = Vec::with_capacity(accounts.len());
     for account in accounts {
         let forecast = account::forecast_of(&mut conn, organization, &account, now).await?;
-        outlooks.push(Outlook { account, forecast });
+        // The platform default is of interest as far as it is used.
+        if !account.is_platform || forecast.today.queued > 0 || account.sent_today > 0 {
+            outlooks.push(Outlook { account, forecast });
+        }
     }
     Ok(Dashboard { days, unknown: Unknown { count, first }, outlooks })
 }

@@ -87,8 +87,8 @@ async fn fill(
         let back = i64::try_from(index + shift).unwrap_or(0);
         let at = now.plus(-(back * 14 * HOUR + 20 * MINUTE));
         let message = message(account, index + shift, body, status, at);
-        let stored =
-            StoredMessage { message, organization_id: organization.clone(), lease_token: None, accepted_at: Some(at) };
+        let (account_id, organization_id) = (Some(account.id.clone()), organization.clone());
+        let stored = StoredMessage { message, account_id, organization_id, lease_token: None, accepted_at: Some(at) };
         store::message::insert(conn, app.db.dialect, &stored, at).await?;
         story(app, conn, &stored.message, at).await?;
         let (day, _) = day_of(at, "UTC");

@@ -260,6 +260,7 @@ pub async fn replace_credentials(who: &Who, id: &AccountId, form: EmailForm) -> 
             store::lane::unblock(conn, id, Some(WaitingReason::Provider)).await
         })
         .await?;
+    super::keys::recheck(&who.app).await?;
     changed(who, id);
     super::account::load(who, id).await
 }

@@ -16,14 +16,16 @@ fn place(key_id: &str) -> Place<'_> {
     Place { table: "vault_canary", column: "sealed", organization: "", row: key_id }
 }
 
+/// Whether a canary opens with a configured key.
+fn opens(app: &App, (key_id, sealed): &(String, String)) -> bool {
+    app.vault.open(&place(key_id), sealed).is_ok_and(|secret| secret.expose() == CANARY)
+}
+
 /// Checks at start whether a configured key opens what was stored, and leaves a canary for the first key. When none
 /// fits, Tern runs on: accounts ask for their credentials again.
 pub async fn check(app: &App) -> Result<(), Error> {
     let canaries = store::vault_canary::list(&mut *app.db.read().await?).await?;
-    let opens = |(key_id, sealed): &(String, String)| {
-        app.vault.open(&place(key_id), sealed).is_ok_and(|secret| secret.expose() == CANARY)
-    };
-    let is_wrong = !canaries.is_empty() && !canaries.iter().any(opens);
+    let is_wrong = !canaries.is_empty() && !canaries.iter().any(|canary| opens(app, canary));
     app.is_key_wrong.store(is_wrong, Ordering::Relaxed);
     if is_wrong {
         tracing::error!(
@@ -33,10 +35,39 @@ pub async fn check(app: &App) -> Result<(), Error> {
     }
     let primary = app.vault.primary();
     if !is_wrong && !canaries.iter().any(|(key_id, _)| key_id == primary) {
-        let sealed = app.vault.seal(&place(primary), &Secret::new(CANARY.to_owned()));
-        let now = app.clock.now();
-        app.db.write(async |conn| store::vault_canary::insert(conn, primary, &sealed, now).await).await?;
+        leave_canary(app).await?;
     }
+    Ok(())
+}
+
+async fn leave_canary(app: &App) -> Result<(), Error> {
+    let primary = app.vault.primary();
+    let sealed = app.vault.seal(&place(primary), &Secret::new(CANARY.to_owned()));
+    let now = app.clock.now();
+    Ok(app.db.write(async |conn| store::vault_canary::insert(conn, primary, &sealed, now).await).await?)
+}
+
+/// After credentials were entered anew or wiped: the keys fit once everything opens that is stored. That is remembered by
+/// a canary, which also tells other processes.
+pub async fn recheck(app: &App) -> Result<(), Error> {
+    if !app.is_key_wrong() {
+        return Ok(());
+    }
+    let canaries = store::vault_canary::list(&mut *app.db.read().await?).await?;
+    if !canaries.iter().any(|canary| opens(app, canary)) {
+        let mut after = String::new();
+        loop {
+            let batch = store::account::list_sealed(&mut *app.db.read().await?, &after, BATCH).await?;
+            let Some(last) = batch.last() else { break };
+            after = last.account.id.to_string();
+            if batch.iter().any(|stored| account::open(app, stored).is_err()) {
+                return Ok(());
+            }
+        }
+        leave_canary(app).await?;
+    }
+    app.is_key_wrong.store(false, Ordering::Relaxed);
+    tracing::info!("all stored credentials open with the configured encryption key again");
     Ok(())
 }
 

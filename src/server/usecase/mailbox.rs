@@ -65,7 +65,7 @@ async fn find(
         let found = store::queue::lock(conn, app.db.dialect, &id).await?;
         let is_ours = |found: &StoredMessage| {
             found.organization_id == account.organization_id
-                && found.message.account_id.as_ref() == Some(&account.account.id)
+                && found.account_id.as_ref() == Some(&account.account.id)
                 && found.message.direction == Direction::Outbound
         };
         if let Some(found) = found.filter(is_ours) {

@@ -1,6 +1,6 @@
 //! Messages: send, list, tell the story, cancel, retry, resolve.
 
-use super::{account::with_usage, session::hash_token};
+use super::{account::with_usage, platform, session::hash_token};
 use crate::{
     api::error::ApiError,
     domain::{
@@ -28,6 +28,7 @@ use crate::{
             account::StoredAccount,
             message::{NewKey, StoredMessage},
             queue::Settled,
+            tally::{Kind, Tally},
         },
     },
 };
@@ -71,7 +72,13 @@ pub struct NewRow {
     stored: StoredMessage,
     due_at: Timestamp,
     event: Event,
-    idempotency: Option<Idempotency>,
+    keyed: Option<Keyed>,
+}
+
+/// An idempotency key, and what its caller is about to be told.
+struct Keyed {
+    idempotency: Idempotency,
+    answer: String,
 }
 
 /// Stores messages of many callers in one transaction: for each true, or false when its idempotency key is taken. When
@@ -84,7 +91,7 @@ pub async fn store_batch(db: &Db, batch: Vec<NewRow>) -> Vec<Result<bool, ApiErr
                 [] => HashSet::new(),
                 keys => store::message::take_keys(conn, db.dialect, keys).await?,
             };
-            let is_stored = |row: &&NewRow| row.idempotency.is_none() || free.contains(&row.stored.message.id);
+            let is_stored = |row: &&NewRow| row.keyed.is_none() || free.contains(&row.stored.message.id);
             let rows = batch.iter().filter(is_stored).map(|row| (&row.stored, row.due_at));
             store::message::insert_many(conn, db.dialect, rows).await?;
             let events: Vec<_> =
@@ -98,10 +105,11 @@ pub async fn store_batch(db: &Db, batch: Vec<NewRow>) -> Vec<Result<bool, ApiErr
 
 impl NewRow {
     fn key(&self) -> Option<NewKey<'_>> {
-        self.idempotency.as_ref().map(|idempotency| NewKey {
+        self.keyed.as_ref().map(|keyed| NewKey {
             organization_id: self.stored.organization_id.as_str(),
-            key: &idempotency.key,
-            body_hash: &idempotency.body_hash,
+            key: &keyed.idempotency.key,
+            body_hash: &keyed.idempotency.body_hash,
+            answer: &keyed.answer,
             message_id: self.stored.message.id.as_str(),
             created_at: self.stored.message.created_at.0,
         })
@@ -109,29 +117,67 @@ impl NewRow {
 }
 
 /// A message that is stored.
-pub struct Queued {
+pub enum Queued {
+    /// By this request.
+    Now(Message),
+    /// By an earlier one with the same idempotency key.
+    Before(Earlier),
+}
+
+/// What an earlier request with the same idempotency key was told.
+pub struct Earlier {
     /// The message.
-    pub message: Message,
-    /// False when an earlier request with the same idempotency key stored it.
-    pub is_new: bool,
+    pub id: MessageId,
+    /// The message as it was then: JSON, byte for byte.
+    pub answer: String,
+    /// The same for the first that waited for the provider, if one did.
+    pub waited: Option<String>,
 }
 
 impl Queued {
-    fn new(message: Message) -> Self {
-        Self { message, is_new: true }
-    }
-
-    fn earlier(message: Message) -> Self {
-        Self { message, is_new: false }
+    /// The message.
+    pub fn id(&self) -> &MessageId {
+        match self {
+            Self::Now(message) => &message.id,
+            Self::Before(earlier) => &earlier.id,
+        }
     }
 }
 
-/// Stores a message, durably, and lets the worker know. The answer is the stored message.
-pub async fn send(who: &Who, form: SendForm, idempotency: Option<Idempotency>) -> Result<Message, Error> {
-    let message = queue(who, form, idempotency).await?.message;
-    who.app.live.publish(&who.organization.id, Topic::Messages, Some(message.id.as_str()));
+/// A message as callers are told of it.
+pub fn answer(message: &Message) -> String {
+    serde_json::to_string(message).expect("texts and numbers")
+}
+
+/// Stores a message, durably, and lets the worker know.
+pub async fn send(who: &Who, form: SendForm, idempotency: Option<Idempotency>) -> Result<Queued, Error> {
+    let queued = queue(who, form, idempotency).await?;
+    who.app.live.publish(&who.organization.id, Topic::Messages, Some(queued.id().as_str()));
     who.app.wake.notify_one();
-    Ok(message)
+    Ok(queued)
+}
+
+/// The same for a page, which has no idempotency key: the answer is the stored message.
+pub async fn send_once(who: &Who, form: SendForm) -> Result<Message, Error> {
+    match send(who, form, None).await? {
+        Queued::Now(message) => Ok(message),
+        Queued::Before(earlier) => load(who, &earlier.id).await,
+    }
+}
+
+/// Keeps what a caller is told who waited for the provider, for repeats that wait, too. What is kept already stands, and
+/// is the answer.
+pub async fn keep_waited(who: &Who, idempotency: &Idempotency, answer: String) -> String {
+    let (organization, key) = (&who.organization.id, &idempotency.key);
+    let kept = who.app.db.write(async |conn| store::message::keep_waited(conn, organization, key, &answer).await).await;
+    match kept {
+        Ok(kept) => kept.unwrap_or(answer),
+        Err(error) => {
+            // The message is on its way whatever happens here: its caller shall know.
+            tracing::warn!(error.cause = %error, "an answer could not be kept for repeats");
+            answer
+        }
+    }
 }
 
 /// Stores many messages, each for itself and answered in their order: what is wrong with one does not hold up the others.
@@ -159,16 +205,22 @@ async fn queue(who: &Who, form: SendForm, idempotency: Option<Idempotency>) -> R
     if new.on_limit == OnLimit::Reject {
         return queue_strictly(who, &new, idempotency).await;
     }
-    let (row, message) = {
-        let mut conn = who.app.db.read().await?;
-        let account = choose_account(&mut conn, who, &new).await?;
-        prepare(&mut conn, who, &new, &account, idempotency.clone()).await?
-    };
+    let mut conn = who.app.db.read().await?;
+    let mut chosen = choose_account(&mut conn, who, &new).await?;
+    if chosen.is_none() {
+        drop(conn); // who waits for a connection to write with must not hold up others
+        who.app.db.write(async |conn| platform::begin(conn, who, new.channel).await).await?;
+        conn = who.app.db.read().await?;
+        chosen = choose_account(&mut conn, who, &new).await?;
+    }
+    let account = chosen.ok_or_else(no_platform)?;
+    let (row, message) = prepare(&mut conn, who, &new, &account, idempotency.clone()).await?;
+    drop(conn);
     match who.app.enqueue.call(row).await.transpose()? {
-        Some(true) => Ok(Queued::new(message)),
+        Some(true) => Ok(Queued::Now(message)),
         Some(false) => find_earlier(&mut *who.app.db.read().await?, who, idempotency.as_ref())
             .await?
-            .map(Queued::earlier)
+            .map(Queued::Before)
             .ok_or_else(|| Error::Internal("an idempotency key is taken by nothing".to_owned())),
         None => Err(Error::Internal("the message could not be stored".to_owned())),
     }
@@ -180,9 +232,14 @@ async fn queue_strictly(who: &Who, new: &NewMessage, idempotency: Option<Idempot
     app.db
         .write(async |conn| {
             if let Some(earlier) = find_earlier(conn, who, idempotency.as_ref()).await? {
-                return Ok(Queued::earlier(earlier));
+                return Ok(Queued::Before(earlier));
             }
-            let mut account = choose_account(conn, who, new).await?;
+            let mut chosen = choose_account(conn, who, new).await?;
+            if chosen.is_none() {
+                platform::begin(conn, who, new.channel).await?;
+                chosen = choose_account(conn, who, new).await?;
+            }
+            let mut account = chosen.ok_or_else(no_platform)?;
             store::account::lock_many(conn, app.db.dialect, [&account.account.id]).await?;
             // What was claimed while we waited for the lock counts.
             with_usage(conn, &mut account, app.clock.now()).await?;
@@ -200,7 +257,7 @@ async fn queue_strictly(who: &Who, new: &NewMessage, idempotency: Option<Idempot
             }
             store::message::insert(conn, app.db.dialect, &row.stored, row.due_at).await?;
             store::message::insert_event(conn, app.db.dialect, &row.stored.message.id, &row.event).await?;
-            Ok(Queued::new(message))
+            Ok(Queued::Now(message))
         })
         .await
 }
@@ -233,37 +290,60 @@ fn account_not_found(channel: Option<Channel>) -> Error {
     })
 }
 
-async fn find_earlier(conn: &mut Conn, who: &Who, idempotency: Option<&Idempotency>) -> Result<Option<Message>, Error> {
+async fn find_earlier(conn: &mut Conn, who: &Who, idempotency: Option<&Idempotency>) -> Result<Option<Earlier>, Error> {
     let Some(idempotency) = idempotency else { return Ok(None) };
-    let Some((hash, id)) = store::message::find_key(conn, &who.organization.id, &idempotency.key).await? else {
+    let Some(used) = store::message::find_key(conn, &who.organization.id, &idempotency.key).await? else {
         return Ok(None);
     };
-    if hash != idempotency.body_hash {
+    if used.body_hash != idempotency.body_hash {
         use crate::api::error::{ApiError, Kind};
         let message = "This idempotency key was used for another request";
         return Err(ApiError::new(Kind::KeyReused, "idempotency_key_reused", message).into());
     }
-    Ok(store::message::find(conn, &id, &who.organization.id).await?.map(|stored| stored.message))
+    let (id, waited) = (used.message_id, used.waited);
+    let Some(first) = used.answer else {
+        // From before answers were kept.
+        let found = store::message::find(conn, &id, &who.organization.id).await?;
+        return Ok(found.map(|stored| Earlier { id, answer: answer(&stored.message), waited }));
+    };
+    Ok(Some(Earlier { id, answer: first, waited }))
 }
 
-/// The named account, else the organization's default for the channel.
-async fn choose_account(conn: &mut Conn, who: &Who, new: &NewMessage) -> Result<StoredAccount, Error> {
-    let organization = &who.organization.id;
+/// The named account, else the organization's default for the channel, else the platform default; `None` when that one is
+/// still to be made.
+async fn choose_account(conn: &mut Conn, who: &Who, new: &NewMessage) -> Result<Option<StoredAccount>, Error> {
+    let (organization, channel) = (&who.organization.id, new.channel);
     let mut chosen = match &new.account_id {
-        Some(id) => store::account::find(conn, id, organization)
-            .await?
-            .filter(|stored| stored.account.channel == new.channel)
-            .ok_or_else(|| account_not_found(Some(new.channel)))?,
-        None => store::account::find_default(conn, organization, new.channel).await?.ok_or_else(|| {
-            let (field, message) = match new.channel {
-                Channel::Email => ("email_account_id", "No email account specified"),
-                Channel::Sms | Channel::Whatsapp => ("messaging_account_id", "Missing Twilio credentials"),
-            };
-            Error::invalid_as(message, FieldErrors::one(field, "connect an account for this channel first"))
-        })?,
+        Some(id) => {
+            let named = store::account::find(conn, id, organization).await?;
+            let named = named.filter(|stored| stored.account.channel == channel);
+            Some(named.ok_or_else(|| account_not_found(Some(channel)))?)
+        }
+        None => store::account::find_default(conn, organization, channel).await?,
     };
-    with_usage(conn, &mut chosen, who.app.clock.now()).await?;
+    if chosen.is_none() {
+        if channel == Channel::Email || who.app.platform.is_none() {
+            return Err(no_account(channel));
+        }
+        chosen = platform::find(conn, &who.app, organization, channel).await?;
+    }
+    if let Some(chosen) = &mut chosen {
+        with_usage(conn, chosen, who.app.clock.now()).await?;
+    }
     Ok(chosen)
+}
+
+/// Nobody to send it through, in the contract's own words.
+fn no_account(channel: Channel) -> Error {
+    let (field, message) = match channel {
+        Channel::Email => ("email_account_id", "No email account specified"),
+        Channel::Sms | Channel::Whatsapp => ("messaging_account_id", "Missing Twilio credentials"),
+    };
+    Error::invalid_as(message, FieldErrors::one(field, "connect an account for this channel first"))
+}
+
+fn no_platform() -> Error {
+    Error::Internal("the platform default was not made".to_owned())
 }
 
 /// The message as it will be stored, and as the caller sees it.
@@ -288,7 +368,7 @@ async fn prepare(
         subject: new.subject.clone(),
         body: new.body.clone(),
         status,
-        account_id: Some(account.id.clone()),
+        account_id: stored.shown_id(),
         lead_id: None,
         provider_message_id: None,
         segments: if new.channel == Channel::Sms { segment::measure(&new.body).count.max(1) } else { 1 },
@@ -306,6 +386,7 @@ async fn prepare(
     };
     let row = StoredMessage {
         message: message.clone(),
+        account_id: Some(account.id.clone()),
         organization_id: who.organization.id.clone(),
         lease_token: None,
         accepted_at: None,
@@ -313,7 +394,8 @@ async fn prepare(
     explain(&mut message, stored, now);
     let mut event = store::message::event(who.app.new_id(), now, status, Source::Api);
     event.detail = message.waiting.as_ref().map(|waiting| waiting.detail.clone());
-    Ok((NewRow { stored: row, due_at: scheduled.unwrap_or(now), event, idempotency }, message))
+    let keyed = idempotency.map(|idempotency| Keyed { idempotency, answer: answer(&message) });
+    Ok((NewRow { stored: row, due_at: scheduled.unwrap_or(now), event, keyed }, message))
 }
 
 /// Says why a queued message has not left: for a reason of its own, or one of its account.
@@ -347,11 +429,11 @@ fn explain(message: &mut Message, stored: &StoredAccount, now: Timestamp) {
 }
 
 /// Says of each why it waits; the accounts are looked up once each.
-async fn explain_all(conn: &mut Conn, app: &App, messages: &mut [Message]) -> sqlx::Result<()> {
+async fn explain_all(conn: &mut Conn, app: &App, messages: &mut [StoredMessage]) -> sqlx::Result<()> {
     let now = app.clock.now();
     let mut accounts: HashMap<AccountId, Option<StoredAccount>> = HashMap::new();
-    for message in messages.iter_mut().filter(|message| message.status == Status::Queued) {
-        let Some(id) = message.account_id.clone() else { continue };
+    for StoredMessage { message, account_id, .. } in messages {
+        let Some(id) = account_id.clone().filter(|_| message.status == Status::Queued) else { continue };
         if !accounts.contains_key(&id) {
             let mut found = store::account::find_any(conn, &id).await?;
             if let Some(stored) = &mut found {
@@ -380,25 +462,25 @@ pub async fn list(who: &Who, filter: &MessageFilter) -> Result<Page<Message>, Er
         return Ok(Page { data: Vec::new(), next_cursor: None });
     }
     let mut conn = who.app.db.read().await?;
-    let mut page = store::message::list(&mut conn, &who.organization.id, filter).await?;
-    explain_all(&mut conn, &who.app, &mut page.data).await?;
-    Ok(page)
+    let Page { mut data, next_cursor } = store::message::list(&mut conn, &who.organization.id, filter).await?;
+    explain_all(&mut conn, &who.app, &mut data).await?;
+    Ok(Page { data: data.into_iter().map(|stored| stored.message).collect(), next_cursor })
 }
 
 /// One message.
 pub async fn load(who: &Who, id: &MessageId) -> Result<Message, Error> {
     let mut conn = who.app.db.read().await?;
     let found = store::message::find(&mut conn, id, &who.organization.id).await?;
-    let mut message = found.ok_or_else(Error::not_found)?.message;
-    explain_all(&mut conn, &who.app, std::slice::from_mut(&mut message)).await?;
-    Ok(message)
+    let mut stored = found.ok_or_else(Error::not_found)?;
+    explain_all(&mut conn, &who.app, std::slice::from_mut(&mut stored)).await?;
+    Ok(stored.message)
 }
 
 /// One message with its timeline.
 pub async fn story(who: &Who, id: &MessageId) -> Result<Story, Error> {
     let mut conn = who.app.db.read().await?;
     let mut found = store::message::find(&mut conn, id, &who.organization.id).await?.ok_or_else(Error::not_found)?;
-    explain_all(&mut conn, &who.app, std::slice::from_mut(&mut found.message)).await?;
+    explain_all(&mut conn, &who.app, std::slice::from_mut(&mut found)).await?;
     let events = store::message::list_events(&mut conn, id, &who.organization.id).await?;
     Ok(Story { message: found.message, events })
 }
@@ -432,6 +514,10 @@ async fn change(
                     let settled =
                         Settled { status, provider_message_id: None, failure: None, accepted_at, poll_at: None };
                     store::queue::settle(conn, id, &settled, now).await?;
+                    // A later report finds it sent, and does not count it again.
+                    let mut tally = Tally::default();
+                    tally.count(&locked.organization_id, locked.message.channel, Kind::Accepted);
+                    tally.save(conn, who.app.db.dialect, now).await?;
                 }
             }
             let mut event = store::message::event(who.app.new_id(), now, to, Source::User);

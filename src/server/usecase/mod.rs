@@ -13,6 +13,7 @@ pub mod installation;
 pub mod keys;
 pub mod mailbox;
 pub mod message;
+pub mod platform;
 pub mod report;
 pub mod session;
 pub mod webhook;

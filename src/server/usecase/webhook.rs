@@ -187,7 +187,7 @@ pub async fn take_in(
         subject: None,
         body: inbound.body.clone(),
         status: Status::Delivered,
-        account_id: Some(account.id.clone()),
+        account_id: stored.shown_id(),
         lead_id: None,
         provider_message_id: Some(inbound.provider_message_id.clone()),
         segments: if account.channel == Channel::Sms {
@@ -202,9 +202,9 @@ pub async fn take_in(
         created_at: now,
         updated_at: now,
     };
-    let organization_id = stored.organization_id.clone();
+    let (account_id, organization_id) = (Some(account.id.clone()), stored.organization_id.clone());
     let id = message.id.clone();
-    let new = StoredMessage { message, organization_id, lease_token: None, accepted_at: Some(now) };
+    let new = StoredMessage { message, account_id, organization_id, lease_token: None, accepted_at: Some(now) };
     store::message::insert(conn, app.db.dialect, &new, now).await?;
     let mut event = store::message::event(app.new_id(), now, Status::Delivered, Source::Webhook);
     event.detail = Some("Received.".to_owned());

@@ -44,8 +44,8 @@ pub struct Claim {
 pub struct Through {
     /// The account.
     pub account: StoredAccount,
-    /// Its credentials, opened once for all messages of the claim; `None` when they cannot be.
-    pub login: Option<Login>,
+    /// Its credentials, opened once for all messages of the claim, or why they cannot be.
+    pub login: Result<Login, account::Closed>,
     /// Its calls in a row that did not reach the provider.
     pub failures: u32,
 }
@@ -279,7 +279,7 @@ impl Pass<'_> {
     }
 
     fn claim(&self, turn: Turn) -> Claim {
-        let login = account::open(self.app, &turn.stored).ok();
+        let login = account::open(self.app, &turn.stored);
         let through = Through { account: turn.stored, login, failures: turn.lane.failures };
         Claim { through: Arc::new(through), messages: turn.claimed }
     }

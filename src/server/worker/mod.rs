@@ -333,7 +333,7 @@ impl Worker {
                     };
                     store::queue::finish_attempt(conn, id, token, "unknown", false, now).await?;
                     // It can be asked about soon: whoever sent it is gone.
-                    let poll_at = match &locked.message.account_id {
+                    let poll_at = match &locked.account_id {
                         Some(account) => store::account::find_any(conn, account)
                             .await?
                             .and_then(|stored| app.first_question(&stored.account, now.plus(SECOND))),

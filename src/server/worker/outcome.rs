@@ -22,6 +22,7 @@ use crate::{
             queue::{Acceptance, Settled},
             tally::{Kind, Tally},
         },
+        usecase::platform,
     },
 };
 use std::{collections::HashSet, sync::Arc};
@@ -256,8 +257,8 @@ impl Settle<'_> {
                 self.put_back(conn, events, locked, None, "Tern was stopped before it was sent.").await
             }
             SendError::Unauthorized(reason) => {
-                let health = ConnectionStatus::Error;
-                store::account::set_health(conn, &account.id, health, Some(reason), Some(now)).await?;
+                let (health, reason) = (ConnectionStatus::Error, platform::refusal(&self.one.through.account, reason));
+                store::account::set_health(conn, &account.id, health, Some(&reason), Some(now)).await?;
                 self.put_back(conn, events, locked, None, &format!("The account cannot send: {reason}")).await
             }
             SendError::Throttled { after } => {

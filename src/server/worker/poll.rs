@@ -49,16 +49,24 @@ pub async fn pass(app: &App) -> Result<(), Error> {
 
 async fn one(app: &App, stored: &StoredMessage) -> Result<(), Error> {
     let (message, now) = (&stored.message, app.clock.now());
-    let account = match &message.account_id {
+    let account = match &stored.account_id {
         Some(id) => store::account::find_any(&mut *app.db.read().await?, id).await?,
         None => None,
     };
     if let (Status::Unknown, Some(account)) = (message.status, &account) {
         return super::resolve::one(app, stored, account).await;
     }
+    let accepted_at = stored.accepted_at.unwrap_or(message.created_at);
+    // As long as a real provider is asked at all.
+    let later = (now.0 - accepted_at.0 < 2 * DAY).then(|| now.plus(5 * MINUTE));
+    // Credentials of a deleted account never come back; those of the configuration may.
+    let with_credentials = later.filter(|_| account.as_ref().is_some_and(|account| account.platform.is_some()));
     let login = account.as_ref().and_then(|account| account::open(app, account).ok());
     let (Some(account), Some(login), Some(provider_message_id)) = (account, login, &message.provider_message_id) else {
-        return Ok(app.db.write(async |conn| store::queue::set_poll(conn, &message.id, None).await).await?);
+        return Ok(app
+            .db
+            .write(async |conn| store::queue::set_poll(conn, &message.id, with_credentials).await)
+            .await?);
     };
     let asked = Asked {
         provider_message_id,
@@ -66,12 +74,10 @@ async fn one(app: &App, stored: &StoredMessage) -> Result<(), Error> {
         from: message.from.as_deref().unwrap_or_default(),
         to: &message.to,
         body: &message.body,
-        accepted_at: stored.accepted_at.unwrap_or(message.created_at),
+        accepted_at,
         now,
     };
     let Ok(answer) = app.channels.of(account.account.provider).poll(&login, &asked).await else {
-        // As long as a real provider is asked at all; credentials of a deleted account never come back.
-        let later = (now.0 - asked.accepted_at.0 < 2 * DAY).then(|| now.plus(5 * MINUTE));
         return Ok(app.db.write(async |conn| store::queue::set_poll(conn, &message.id, later).await).await?);
     };
     let news = answer.report.as_ref().filter(|report| message.status.join(report.status) != message.status);

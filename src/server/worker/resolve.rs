@@ -5,7 +5,7 @@ use crate::{
     domain::{
         id::MessageId,
         message::{Failure, Source, Status, WaitingReason},
-        time::{MINUTE, SECOND, Timestamp},
+        time::{HOUR, MINUTE, SECOND, Timestamp},
     },
     server::{
         App,
@@ -94,7 +94,10 @@ async fn look(
             Evidence::NoneYet(None)
         };
     }
-    let Ok(login) = account::open(app, account) else { return Evidence::NoneYet(None) };
+    let Ok(login) = account::open(app, account) else {
+        // What is entered anew may be of another owner; the configuration must name the same one.
+        return Evidence::NoneYet(account.platform.as_ref().map(|_| now.plus(HOUR)));
+    };
     let message = &stored.message;
     let sought = Sought {
         channel: message.channel,

@@ -5,14 +5,11 @@ use crate::server::{
     App,
     channel::{Mail, Outgoing, Receipt, SendError},
     store::account::StoredAccount,
-    usecase::account,
 };
 
 /// Hands one claimed message to its provider.
 pub async fn send(app: &App, through: &Through, claimed: &Claimed) -> Result<Receipt, SendError> {
-    let Some(login) = &through.login else {
-        return Err(SendError::Unauthorized(account::ENTER_AGAIN.to_owned()));
-    };
+    let login = through.login.as_ref().map_err(|closed| SendError::Unauthorized(closed.to_string()))?;
     let outgoing = outgoing(app, &through.account, claimed);
     app.channels.of(through.account.account.provider).send(login, &outgoing).await
 }

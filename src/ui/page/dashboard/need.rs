@@ -119,6 +119,9 @@ fn trouble(account: &Account, again: Post<Account>) -> Option<AnyView> {
     let (id, name, channel) = (account.id.to_string(), account.display_name.clone(), account.channel);
     let of_name = format!(" {name}");
     let (text, until, action) = match Need::of(account)? {
+        // Up to the operator.
+        Need::Stopped(error) if account.is_platform => (error.to_owned(), None, ().into_any()),
+        Need::Blocked(block) if account.is_platform => (block.detail.clone(), block.until, ().into_any()),
         Need::Stopped(error) => {
             let edit = view! {
                 <a class="btn small" href=format!("/accounts?edit={id}")>

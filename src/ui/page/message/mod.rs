@@ -282,6 +282,9 @@ fn Row(first: Message, page: Memo<Option<Page<Message>>>, accounts: Accounts) ->
     let contact = if is_inbound { first.from.unwrap_or_default() } else { first.to };
     let account = first.account_id;
     let through = move || {
+        if account.is_none() {
+            return "Platform default".to_owned();
+        }
         let name = known(accounts).into_iter().find(|a| Some(&a.id) == account.as_ref()).map(|a| a.display_name);
         name.unwrap_or_default()
     };
