@@ -36,7 +36,8 @@ async fn the_list_of_routes_is_the_whole_list() {
     // A route that is missing in ROUTES is not guarded by the test above: the source is the only list of all of them.
     let source = include_str!("../src/server/http/mod.rs");
     let listed: BTreeSet<&str> = ROUTES.iter().map(|(_, route)| *route).collect();
-    let open = ["/api/auth/sign-up", "/api/auth/sign-in", "/api/{*rest}", "/healthz", "/readyz"];
+    // The settings are a page: without somebody signed in it leads to the sign-in (a story of keys tells it).
+    let open = ["/api/auth/sign-up", "/api/auth/sign-in", "/api/{*rest}", "/healthz", "/readyz", "/settings"];
     let routes = source.split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next());
     let unknown: Vec<&str> = routes
         .filter(|route| !listed.contains(route) && !open.contains(route) && !route.starts_with("/webhooks/"))

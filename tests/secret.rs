@@ -1,6 +1,6 @@
 //! No secret is ever written down in clear: not in an answer, not in the log, not in the data folder.
 
-use crate::support::{Client, Credentials, RECIPIENT, World, but, dovecot, twilio_form};
+use crate::support::{Client, Credentials, OWN_NUMBER, RECIPIENT, Wishes, World, but, dovecot, twilio_form};
 use base64::{Engine, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::json;
 use std::{cell::RefCell, io};
@@ -213,6 +213,53 @@ async fn no_secret_is_written_down_anywhere() {
     let stored = world.stored_bytes();
     assert!(stored.iter().any(|bytes| bytes.len() > 10_000), "the database was read");
     assert_eq!(found(&secrets, &stored), [""; 0], "in the data folder");
+}
+
+/// The credentials of the configuration take the same ways as those that people enter, and are not even stored sealed.
+#[tokio::test]
+async fn the_operators_credentials_are_written_down_nowhere() {
+    const OTHER_SID: &str = "ACfeedc0defeedc0defeedc0defeedc0de";
+    let with = |sid: &str, token: &str| Wishes {
+        platform: Some([sid, token, OWN_NUMBER].map(str::to_owned)),
+        ..Wishes::default()
+    };
+    listen();
+    let world = World::with(with(ACCOUNT_SID, AUTH_TOKEN)).await;
+    let owner = world.owner().await;
+    let use_it = async |world: &World, owner: &Client| {
+        owner.send(RECIPIENT).await;
+        let page = owner.with("accept", "text/html");
+        for fault in [None, Some(Fault::AcceptThenDrop), Some(Fault::Unauthorized)] {
+            if let Some(fault) = fault {
+                world.twilio.misbehave_on(On::Create, fault, 1);
+            }
+            owner.post("/api/messages", json!({ "channel": "whatsapp", "to": RECIPIENT, "body": "Hello" })).await;
+            world.work().await;
+        }
+        for callback in world.twilio.take_callbacks() {
+            world.hand_back(&callback).await;
+        }
+        for path in ["/", "/accounts", "/messages", "/settings", "/api/messages", "/api/messaging-accounts"] {
+            page.get(path).await.expect_status(200);
+        }
+    };
+    use_it(&world, &owner).await;
+    assert!(!world.twilio.accepted().is_empty());
+    let world = world.restart_with(with(OTHER_SID, WRONG_TOKEN)).await;
+    let owner = world.client(owner.credentials);
+    use_it(&world, &owner).await;
+    let world = world.restart().await;
+    world.work().await;
+    world.client(owner.credentials).get("/").await.expect_status(200);
+    let secrets = [
+        ("account SID", ACCOUNT_SID.to_owned()),
+        ("auth token", AUTH_TOKEN.to_owned()),
+        ("another account SID", OTHER_SID.to_owned()),
+        ("wrong token", WRONG_TOKEN.to_owned()),
+    ];
+    assert_eq!(found(&secrets, &[heard()]), [""; 0], "in the log");
+    assert_eq!(found(&secrets, &world.answers.lock().expect("no panic").clone()), [""; 0], "in an answer");
+    assert_eq!(found(&secrets, &world.stored_bytes()), [""; 0], "in the data folder");
 }
 
 #[tokio::test]

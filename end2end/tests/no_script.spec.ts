@@ -53,6 +53,22 @@ test("everything that matters works without a script", async ({ page }) => {
   await expect(page).toHaveURL(/\/messages\/0/);
   await expect.poll(async () => (await page.reload(), page.locator(".facts").innerText()), { timeout: 20_000 }).toContain("Delivered");
 
+  await page.getByRole("link", { name: "Settings" }).click();
+  await page.getByLabel("What it is for").fill("x".repeat(81));
+  await page.getByRole("button", { name: "Create key" }).click();
+  await expect(page.locator(".fault")).toContainText("80");
+  await page.getByLabel("What it is for").fill("CRM import");
+  await page.getByRole("button", { name: "Create key" }).click();
+  await expect(page).toHaveURL(/\/settings$/);
+  const key = await page.getByRole("status").locator("code").innerText();
+  expect(key).toMatch(/^tern_.{43}$/);
+  await expect(page.getByRole("row", { name: "CRM import" })).toContainText("Never used");
+  const mine = await page.request.get("/api/me", { headers: { authorization: `Bearer ${key}` } });
+  expect(mine.status()).toBe(200);
+  expect((await page.context().cookies()).some(({ value }) => value.includes(key))).toBe(false);
+  await page.goto("/settings");
+  await expect(page.getByText(key)).toBeHidden();
+
   await page.getByRole("link", { name: "Accounts" }).click();
   await page.getByRole("link", { name: "Delete Reminder line" }).click();
   await dialog.getByRole("button", { name: "Delete account" }).click();

@@ -105,3 +105,31 @@ async fn what_is_no_key_signs_nobody_in() {
     let basic = world.nobody().with("authorization", &format!("Basic {key}"));
     basic.get("/api/me").await.expect_error(401, "Unauthorized");
 }
+
+#[tokio::test]
+async fn a_browser_without_a_script_gets_the_key_in_the_page_and_nowhere_else() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let browser = owner.with("accept", "text/html").with("content-type", "application/x-www-form-urlencoded");
+    let key_in = |page: &str| {
+        let at = page.find("<code>tern_")? + "<code>".len();
+        page[at..].split('<').next().map(str::to_owned)
+    };
+    let page = browser.call("POST", "/settings", "name=CRM+import").await.expect_status(200);
+    let key = key_in(&page.text).expect("a key");
+    assert_eq!((key.len(), page.headers["cache-control"].to_str().ok()), (48, Some("no-store")));
+    assert!(page.text.contains("CRM import") && page.headers.get("set-cookie").is_none());
+    world.client(Credentials::Key(key.clone())).get("/api/me").await.expect_status(200);
+    let again = browser.get("/settings").await.expect_status(200);
+    assert!(!again.text.contains(&key) && again.text.contains("CRM import"), "it is shown once");
+    for wrong in ["name=", "", &format!("name={}", "x".repeat(81)), &"x".repeat(5_000)] {
+        let back = browser.call("POST", "/settings", wrong.to_owned()).await.expect_status(303);
+        let location = back.headers["location"].to_str().expect("visible ASCII").to_owned();
+        assert!(location.starts_with("/settings?__path="), "{location}");
+        assert!(browser.get(&location).await.expect_status(200).text.contains("class=\"fault\""));
+    }
+    browser.with("sec-fetch-site", "cross-site").call("POST", "/settings", "name=x").await.expect_status(403);
+    let nobody = world.nobody().with("accept", "text/html").call("POST", "/settings", "name=x").await;
+    assert_eq!(nobody.status, 303);
+    assert_eq!(owner.get(KEYS).await.json().as_array().map(Vec::len), Some(1));
+}

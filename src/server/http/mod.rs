@@ -116,6 +116,7 @@ fn rest() -> Router<HttpState> {
         .route("/api/me", get(session::me))
         .route("/api/sessions", get(session::list))
         .route("/api/sessions/{id}", axum::routing::delete(session::revoke))
+        .route("/settings", post(page::create_api_key))
         .route("/api/api-keys", get(api_key::list).post(api_key::create))
         .route("/api/api-keys/{id}", axum::routing::delete(api_key::delete))
         .route("/api/messaging-accounts", get(account::list::<Messaging>).post(messaging_account::connect))

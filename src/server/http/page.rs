@@ -2,11 +2,12 @@
 //! redirects).
 
 use super::{
-    HttpState,
+    HttpState, api_key,
     auth::{Peer, Visit, cookie},
     session::{set_cookie, user_agent},
 };
 use crate::{
+    api::{api_key::CreateApiKey, error::ApiError},
     domain::{field_error::FieldErrors, secret::Entered},
     server::{
         App, Person, app,
@@ -19,14 +20,16 @@ use crate::{
     },
 };
 use axum::{
+    body::Body,
     extract::{FromRef, Request, State},
-    http::{HeaderValue, StatusCode, header, request::Parts},
-    response::{IntoResponse, Response},
+    http::{HeaderValue, Method, StatusCode, header, request::Parts},
+    response::{IntoResponse, Redirect, Response},
 };
 use leptos::{
     config::LeptosOptions,
     nonce::use_nonce,
     prelude::{IntoView, provide_context, use_context},
+    server_fn::{ServerFn, error::ServerFnUrlError},
 };
 use leptos_axum::ResponseOptions;
 use tower::ServiceExt;
@@ -64,10 +67,41 @@ pub fn shell(app: &App, options: LeptosOptions) -> impl IntoView + use<> {
     crate::ui::app::shell(options, theme)
 }
 
+/// The settings, after their form was posted without a script: the page is the answer itself, with the key in it, so that
+/// the key is in no URL, no cookie and no store. A failure goes back to the page like those of server functions.
+pub async fn create_api_key(State(state): State<HttpState>, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let made = match api_key::create_by_form(&state, &mut parts, body).await {
+        Ok(made) => made,
+        Err(error) => {
+            let failure = ServerFnUrlError::new(CreateApiKey::PATH, ApiError::from(error));
+            let url = failure.to_url(&format!("{}{}", state.app.settings.public_url(), parts.uri.path()));
+            let query = url.ok().and_then(|url| url.query().map(str::to_owned)).unwrap_or_default();
+            return Redirect::to(&format!("{}?{query}", parts.uri.path())).into_response();
+        }
+    };
+    parts.method = Method::GET; // from here on it is a page like any other
+    let provided = move || provide_context(made.clone());
+    render(&state, Request::from_parts(parts, Body::empty()), provided).await
+}
+
+/// The page of the request's path, with more in its context.
+async fn render(state: &HttpState, request: Request, more: impl Fn() + Clone + Send + Sync + 'static) -> Response {
+    let (context_app, shell_app, options) = (state.app.clone(), state.app.clone(), LeptosOptions::from_ref(state));
+    let page = leptos_axum::render_app_async_with_context(
+        move || {
+            provide(&context_app);
+            more();
+        },
+        move || shell(&shell_app, options.clone()),
+    );
+    page(request).await.into_response()
+}
+
 /// A file of the site, or the application's own "not found".
 pub async fn not_found(State(state): State<HttpState>, request: Request) -> Response {
     let file = Request::builder().uri(request.uri().clone()).method(request.method().clone());
-    let file = file.body(axum::body::Body::empty()).unwrap_or_default();
+    let file = file.body(Body::empty()).unwrap_or_default();
     let served = ServeDir::new(state.options.site_root.to_string()).oneshot(file).await;
     match served {
         Ok(response)
@@ -76,13 +110,7 @@ pub async fn not_found(State(state): State<HttpState>, request: Request) -> Resp
             response.into_response()
         }
         _ => {
-            let (context_app, shell_app, options) =
-                (state.app.clone(), state.app.clone(), LeptosOptions::from_ref(&state));
-            let render = leptos_axum::render_app_async_with_context(
-                move || provide(&context_app),
-                move || shell(&shell_app, options.clone()),
-            );
-            let mut response = render(request).await.into_response();
+            let mut response = render(&state, request, || ()).await;
             *response.status_mut() = StatusCode::NOT_FOUND;
             response
         }

@@ -13,6 +13,7 @@ use crate::{
         error_box::{ErrorBox, FormError},
         field::Field,
         form::Faults,
+        hydrated::Hydrated,
         page_head::PageHead,
         post::{Post, PostForm},
         submit::Submit,
@@ -53,7 +54,9 @@ fn Settings() -> impl IntoView {
 #[component]
 fn ApiKeys() -> impl IntoView {
     let toasts = Toasts::get();
-    let (made, changes) = (RwSignal::new(None::<NewApiKey>), RwSignal::new(0_u32));
+    // Without a script the key is in the answer to the form, which is this page.
+    let before = SharedValue::new(use_context::<NewApiKey>).into_inner();
+    let (made, changes) = (RwSignal::new(before), RwSignal::new(0_u32));
     let changed = move || {
         let _ = changes.try_update(|n| *n += 1);
     };
@@ -74,7 +77,7 @@ fn ApiKeys() -> impl IntoView {
                 <h2>"API keys"</h2>
                 <p class="soft">"A program signs in with a key: " <code>"Authorization: Bearer tern_…"</code></p>
             </div>
-            <PostForm to=create>
+            <PostForm to=create plain="/settings">
                 <div class="inline-form">
                     <Field name="name" label="What it is for" placeholder="CRM import" faults />
                     <Submit pending=create.pending() busy="Creating…">
@@ -82,11 +85,6 @@ fn ApiKeys() -> impl IntoView {
                     </Submit>
                 </div>
             </PostForm>
-            <noscript>
-                <p class="notice warn">
-                    "A new key is shown once, which needs JavaScript. Without it, create keys by " <code>"POST /api/api-keys"</code>"."
-                </p>
-            </noscript>
             <FormError error=faults.answer() />
             {move || made.get().map(|made| view! { <MadeKey made /> })}
             <Transition>
@@ -104,7 +102,7 @@ fn ApiKeys() -> impl IntoView {
 /// The only time that a key is shown.
 #[component]
 fn MadeKey(made: NewApiKey) -> impl IntoView {
-    let is_copied = RwSignal::new(false);
+    let (hydrated, is_copied) = (Hydrated::get(), RwSignal::new(false));
     let key = made.key.clone();
     let copy = move |_| {
         let promise = window().navigator().clipboard().write_text(&key);
@@ -118,7 +116,7 @@ fn MadeKey(made: NewApiKey) -> impl IntoView {
             "Copy the key now: it is stored only as a hash and cannot be shown again."
             <div class="key">
                 <code>{made.key}</code>
-                <button type="button" class="btn" on:click=copy>
+                <button type="button" class="btn" hidden=move || !hydrated.get() on:click=copy>
                     {move || if is_copied.get() { "Copied" } else { "Copy" }}
                 </button>
             </div>

@@ -148,6 +148,9 @@ pub fn PostForm(
     /// Where it goes.
     #[prop(into)]
     to: Target,
+    /// Where it goes without a script, if that is another place: one that answers with a page.
+    #[prop(optional)]
+    plain: Option<&'static str>,
     #[prop(optional)] node_ref: NodeRef<html::Form>,
     children: Children,
 ) -> impl IntoView {
@@ -163,7 +166,7 @@ pub fn PostForm(
         }
     };
     view! {
-        <form action=to.url method="post" node_ref=node_ref on:submit=submit>
+        <form action=plain.unwrap_or(to.url) method="post" node_ref=node_ref on:submit=submit>
             {children()}
         </form>
     }
