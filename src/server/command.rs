@@ -289,16 +289,16 @@ async fn doctor(settings: Settings) -> anyhow::Result<()> {
     }
     let missing = super::platform::missing(&settings);
     let app = app(settings, Role::Web).await?;
-    match &app.platform {
-        Some(platform) => say(&format!(
-            "platform       {} sends for organizations without an account of their own, {} a day each",
+    say(&match &app.platform {
+        Some(platform) => format!(
+            "platform       {} sends SMS and WhatsApp for organizations without an account, {} a day each",
             platform.number, platform.daily_limit
-        ))?,
+        ),
         None if missing.is_empty() => {
-            say("platform       no default: organizations send through accounts of their own")?
+            "platform       no default: organizations send by accounts of their own".to_owned()
         }
-        None => say(&format!("platform       no default: {} is not set", missing.join(", ")))?,
-    }
+        None => format!("platform       no default: {} is not set", missing.join(", ")),
+    })?;
     say("schema         up to date")?;
     say(if app.is_key_wrong() { "encryption key does not fit the stored credentials" } else { "encryption key fits" })?;
     let sealed = super::store::account::list_sealed(&mut *app.db.read().await?, "", 10_000).await?;

@@ -257,7 +257,10 @@ async fn the_platform_default_is_one_row_and_never_among_the_accounts() {
         assert_eq!((&sender.account.id, sender.shown_id()), (&hidden, None));
         assert_eq!(store::account::list_platform(&mut conn, &ours).await.expect("listed").len(), 3);
         let listed = store::account::list(&mut conn, &ours).await.expect("listed");
-        assert_eq!(listed.into_iter().map(|stored| stored.account.id).collect::<Vec<_>>(), [again.id.clone()]);
+        assert_eq!(
+            listed.into_iter().map(|stored| stored.account.id).collect::<Vec<_>>(),
+            std::slice::from_ref(&again.id)
+        );
         let chosen = store::account::find_default(&mut conn, &ours, Channel::Sms).await.expect("asked");
         assert_eq!(chosen.map(|stored| stored.account.id), Some(again.id));
         assert!(store::account::find_default(&mut conn, &theirs, Channel::Sms).await.expect("asked").is_none());

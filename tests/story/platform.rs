@@ -1,8 +1,9 @@
 //! The platform default: the operator's own sender, for organizations that have connected none.
 
 use super::{MESSAGES, events, form};
-use crate::support::{Client, OWN_NUMBER, RECIPIENT, Wishes, World, but, twilio_form};
+use crate::support::{Client, Folder, OWN_NUMBER, RECIPIENT, Wishes, World, but, twilio_form};
 use serde_json::{Value, json};
+use std::process::Command;
 use tern::{
     domain::time::{DAY, MINUTE},
     server::simulate::{ACCOUNT_SID, AUTH_TOKEN, Fault, KEY_SECRET, KEY_SID, On},
@@ -233,6 +234,38 @@ async fn somebody_who_answers_is_heard() {
     world.nobody().post(&forged, json!({ "Body": "Yes" })).await.expect_status(403);
     assert_eq!(owner.get(MESSAGES).await.json()["data"].as_array().map(Vec::len), Some(1));
     assert_eq!(owner.get(MESSAGES).await.json()["data"][0]["to"], RECIPIENT);
+}
+
+/// `tern doctor` with these variables: whether it is content, and what it says.
+fn doctor(variables: &[(&str, &str)]) -> (bool, String) {
+    let folder = Folder::new();
+    let mut doctor = Command::new(env!("CARGO_BIN_EXE_tern"));
+    for name in ["TERN_DATABASE_URL", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_PHONE_NUMBER"] {
+        doctor.env_remove(name);
+    }
+    doctor.arg("doctor").arg("--data-dir").arg(folder.path()).envs(variables.iter().copied());
+    let said = doctor.output().expect("the binary");
+    (said.status.success(), [said.stdout, said.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat())
+}
+
+#[test]
+fn the_doctor_says_whether_there_is_one() {
+    let (sid, token) = (("TWILIO_ACCOUNT_SID", ACCOUNT_SID), ("TWILIO_AUTH_TOKEN", AUTH_TOKEN));
+    for (variables, says) in [
+        (&[][..], "no default: organizations send by accounts of their own"),
+        (&[sid, token], "no default: TWILIO_PHONE_NUMBER is not set"),
+        (&[sid, token, ("TWILIO_PHONE_NUMBER", "+1 415 555 0132")], "+14155550132 sends SMS and WhatsApp"),
+    ] {
+        let (is_content, words) = doctor(variables);
+        assert!(
+            is_content && words.contains(says) && !words.contains(ACCOUNT_SID) && !words.contains(AUTH_TOKEN),
+            "{words}"
+        );
+    }
+    for wrong in [("TWILIO_PHONE_NUMBER", "555"), ("TERN_PLATFORM_DAILY_LIMIT", "0")] {
+        let (is_content, words) = doctor(&[sid, token, wrong]);
+        assert!(!is_content && (words.contains(wrong.0) || words.contains("--platform-daily-limit")), "{words}");
+    }
 }
 
 #[tokio::test]

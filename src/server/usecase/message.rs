@@ -119,7 +119,7 @@ impl NewRow {
 /// A message that is stored.
 pub enum Queued {
     /// By this request.
-    Now(Message),
+    Now(Box<Message>),
     /// By an earlier one with the same idempotency key.
     Before(Earlier),
 }
@@ -160,7 +160,7 @@ pub async fn send(who: &Who, form: SendForm, idempotency: Option<Idempotency>) -
 /// The same for a page, which has no idempotency key: the answer is the stored message.
 pub async fn send_once(who: &Who, form: SendForm) -> Result<Message, Error> {
     match send(who, form, None).await? {
-        Queued::Now(message) => Ok(message),
+        Queued::Now(message) => Ok(*message),
         Queued::Before(earlier) => load(who, &earlier.id).await,
     }
 }
@@ -217,7 +217,7 @@ async fn queue(who: &Who, form: SendForm, idempotency: Option<Idempotency>) -> R
     let (row, message) = prepare(&mut conn, who, &new, &account, idempotency.clone()).await?;
     drop(conn);
     match who.app.enqueue.call(row).await.transpose()? {
-        Some(true) => Ok(Queued::Now(message)),
+        Some(true) => Ok(Queued::Now(Box::new(message))),
         Some(false) => find_earlier(&mut *who.app.db.read().await?, who, idempotency.as_ref())
             .await?
             .map(Queued::Before)
@@ -257,7 +257,7 @@ async fn queue_strictly(who: &Who, new: &NewMessage, idempotency: Option<Idempot
             }
             store::message::insert(conn, app.db.dialect, &row.stored, row.due_at).await?;
             store::message::insert_event(conn, app.db.dialect, &row.stored.message.id, &row.event).await?;
-            Ok(Queued::Now(message))
+            Ok(Queued::Now(Box::new(message)))
         })
         .await
 }
