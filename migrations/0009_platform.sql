@@ -2,7 +2,7 @@
 
 -- A row of `account` that nobody sees, one for each organization, channel and configured sender, so that limits, lanes,
 -- tries and reports are the same as of any account. Its credentials are not stored. `platform` names what is configured:
--- the SHA-256 of the provider's account; null for accounts that people have connected.
+-- the SHA-256 of the provider's account; null for accounts that people have connected. (So message.account_id is never null.)
 alter table account add column platform text;
 
 -- An organization may connect the operator's number as its own.

@@ -54,6 +54,25 @@ test("a key is shown once, works, and stops working when it is deleted", async (
   expect((await me()).status).toBe(401);
 });
 
+test("a key that is asked for before the page is taken over is shown, too", async ({ page }) => {
+  await signUp(page);
+  let release = () => {};
+  const held = new Promise<void>((done) => (release = done));
+  await page.route("**/*.wasm", async (route) => {
+    await held;
+    await route.continue().catch(() => {}); // the page that asked may be gone
+  });
+  await page.goto("/settings", { waitUntil: "commit" });
+  await page.getByLabel("What it is for").fill("CRM import");
+  await page.getByRole("button", { name: "Create key" }).click();
+  await expect(page.locator(".key code")).toHaveText(/^tern_.{43}$/);
+  await expect(page.getByRole("button", { name: "Copy" })).toBeHidden();
+  release();
+  await expect(page.locator("body[data-hydrated]")).toBeAttached();
+  await expect(page.locator(".key code")).toHaveText(/^tern_.{43}$/);
+  await expect(page.getByRole("button", { name: "Copy" })).toBeVisible();
+});
+
 test("another browser can be signed out", async ({ page, browser, tern }) => {
   await signUp(page);
   const other = await (await browser.newContext({ baseURL: tern.url })).newPage();
