@@ -148,8 +148,8 @@ pub enum SendError {
     Unavailable(String),
     /// Perhaps sent: never repeated without evidence. A sentence.
     Unknown(String),
-    /// Certainly not sent: it was not even tried, because Tern is stopping. No adapter says this.
-    Withheld,
+    /// Certainly not sent: it was claimed and not even tried. No adapter says this. A sentence.
+    Withheld(&'static str),
 }
 
 impl SendError {
@@ -304,6 +304,10 @@ pub trait Sender: Send + Sync {
     /// Whether [`Sender::find`] is an answer: what it does not find was not sent.
     fn can_find(&self) -> bool {
         false
+    }
+    /// How long a call may take under a lease of so many milliseconds: nothing is begun that could outlive its lease.
+    fn longest_call(&self, lease: i64) -> i64 {
+        lease / 3
     }
     /// Calls of one account at a time, beyond which latency grows and nothing else. What is claimed is of unknown outcome
     /// after a crash, so no more are claimed than can be called.

@@ -38,7 +38,7 @@ macro_rules! find_many {
 const FIND_MANY: Sql = Sql { sqlite: find_many!(sqlite, ""), postgres: find_many!(postgres, "") };
 /// The same, and nobody else claims for them until the transaction ends. In one order, so that two who lock several do not
 /// wait for each other.
-const LOCK_MANY: Sql = Sql { sqlite: find_many!(sqlite, ""), postgres: find_many!(postgres, " for update") };
+const LOCK_MANY: Sql = Sql { sqlite: find_many!(sqlite, ""), postgres: find_many!(postgres, " for no key update") };
 const DEFAULT: &str = select!(
     "where organization_id = $1 and channel = $2 and deleted_at is null and platform is null and paused_at is null \
      order by case when stopped_at is null then 0 else 1 end, id limit 1"
@@ -52,6 +52,9 @@ const UPDATE: &str = "update account set display_name = $3, daily_limit = $4, pa
      time_zone = $6, limit_window = $7, rate_per_second = $8, min_gap_seconds = $9, warmup_start = $10, warmup_step = $11, \
      warmup_since = $12, on_unknown = $13 where id = $1 and organization_id = $2 and deleted_at is null and platform is null";
 const SET_HEALTH: &str = "update account set connection_status = $2, last_error = $3, stopped_at = $4 where id = $1";
+/// Only while the secret is still the one that was refused.
+const STOP: &str = "update account set connection_status = $2, last_error = $3, stopped_at = $4 where id = $1 and coalesce(secret, '') = $5";
+const IS_DELETED: &str = "select id from account where id = $1 and deleted_at is not null";
 const SET_SECRET: &str = "update account set secret = $2 where id = $1 and organization_id = $3 and deleted_at is null";
 const SET_SETTINGS: &str =
     "update account set settings = $2 where id = $1 and organization_id = $3 and deleted_at is null";
@@ -81,6 +84,8 @@ pub const STATEMENTS: &[&str] = &[
     TAKEN,
     UPDATE,
     SET_HEALTH,
+    STOP,
+    IS_DELETED,
     SET_ERROR,
     SET_SECRET,
     SET_SETTINGS,
@@ -403,6 +408,32 @@ pub async fn set_health(
         .execute(conn)
         .await
         .map(drop)
+}
+
+/// Stops an account whose credentials were refused, unless others were entered meanwhile.
+pub async fn stop(
+    conn: &mut Conn,
+    id: &AccountId,
+    refused: Option<&str>,
+    status: ConnectionStatus,
+    error: &str,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    sqlx::query(STOP)
+        .bind(id.as_str())
+        .bind(status.as_str())
+        .bind(error)
+        .bind(now.0)
+        .bind(refused.unwrap_or_default())
+        .execute(conn)
+        .await
+        .map(drop)
+}
+
+/// True when the account was deleted.
+pub async fn is_deleted(conn: &mut Conn, id: &AccountId) -> sqlx::Result<bool> {
+    let found: Option<String> = sqlx::query_scalar(IS_DELETED).bind(id.as_str()).fetch_optional(conn).await?;
+    Ok(found.is_some())
 }
 
 /// Writes why a test failed. It neither stops the sending nor lets a stopped account send again.

@@ -50,10 +50,23 @@ const UNBLOCK: &str = "update lane set failures = 0, blocked_reason = null, bloc
 const UNBLOCK_PLATFORM: &str = "update lane set failures = 0, blocked_reason = null, blocked_since = null, blocked_until = null, blocked_detail = null \
      where blocked_reason = 'daily_limit' and account_id in (select a.id from account a where a.platform = $1 and a.address = $2)";
 
+macro_rules! stopped {
+    ($dialect:ident) => {
+        concat!(
+            "select a.id from ",
+            rows!($dialect, id text),
+            " join account a on a.id = x.id left join lane l on l.account_id = a.id where a.paused_at is not null \
+             or a.stopped_at is not null or a.deleted_at is not null or (l.blocked_reason = 'provider' and l.blocked_until > $2)"
+        )
+    };
+}
+const STOPPED: Sql = Sql { sqlite: stopped!(sqlite), postgres: stopped!(postgres) };
+const FORGIVE: &str = "update lane set failures = 0 where account_id = $1 and failures > 0";
+
 /// For the prepare test.
-pub const STATEMENTS: &[&str] = &[FIND, LIST, UNBLOCK, UNBLOCK_PLATFORM];
+pub const STATEMENTS: &[&str] = &[FIND, LIST, UNBLOCK, UNBLOCK_PLATFORM, FORGIVE];
 /// Statements that differ.
-pub const DUAL: &[Sql] = &[FIND_MANY, SAVE];
+pub const DUAL: &[Sql] = &[FIND_MANY, SAVE, STOPPED];
 
 /// An account's lane.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -161,6 +174,24 @@ pub async fn save(conn: &mut Conn, dialect: Dialect, lanes: &[(&AccountId, &Lane
     }
     let rows: Vec<_> = lanes.iter().map(|(account, lane)| SavedRow::new(account, lane)).collect();
     sqlx::query(SAVE.of(dialect)).bind(batch(&rows)).execute(conn).await.map(drop)
+}
+
+/// Those of some accounts that must not send any more: switched off, stopped, deleted, or told to pause by the provider.
+/// A limit that is reached is none: what was claimed is counted already.
+pub async fn stopped(
+    conn: &mut Conn,
+    dialect: Dialect,
+    accounts: &[AccountId],
+    now: Timestamp,
+) -> sqlx::Result<Vec<AccountId>> {
+    let ids: Vec<String> =
+        sqlx::query_scalar(STOPPED.of(dialect)).bind(batch_of_ids(accounts)).bind(now.0).fetch_all(conn).await?;
+    ids.into_iter().map(|id| row::id("id", id)).collect()
+}
+
+/// Calls reach the provider again: those that did not before are forgotten; a pause stays.
+pub async fn forgive(conn: &mut Conn, account: &AccountId) -> sqlx::Result<()> {
+    sqlx::query(FORGIVE).bind(account.as_str()).execute(conn).await.map(drop)
 }
 
 /// Lets the lane go again: whatever blocks it, or only if it is blocked for this reason.

@@ -496,8 +496,9 @@ pub async fn cancel_all(conn: &mut Conn, account: &AccountId, now: Timestamp) ->
 }
 
 /// Messages whose sender died: the lease ran out before a result came.
-pub async fn list_lost(conn: &mut Conn, now: Timestamp, limit: i64) -> sqlx::Result<Vec<MessageId>> {
-    let ids: Vec<String> = sqlx::query_scalar(LOST).bind(now.0).bind(limit).fetch_all(conn).await?;
+pub async fn list_lost(conn: &mut Conn, now: Timestamp, limit: usize) -> sqlx::Result<Vec<MessageId>> {
+    let ids: Vec<String> =
+        sqlx::query_scalar(LOST).bind(now.0).bind(i64::try_from(limit).unwrap_or(i64::MAX)).fetch_all(conn).await?;
     ids.into_iter().map(|id| row::id("id", id)).collect()
 }
 

@@ -70,6 +70,13 @@ pub async fn open_many(app: &App, ids: &[AccountId]) -> Vec<Result<Option<Arc<Op
     let read = async { store::account::find_many(&mut *app.db.read().await?, app.db.dialect, ids).await };
     let stored = match read.await {
         Ok(stored) => stored,
+        Err(_) if ids.len() > 1 => {
+            let mut opened = Vec::with_capacity(ids.len());
+            for one in ids.chunks(1) {
+                opened.extend(Box::pin(open_many(app, one)).await);
+            }
+            return opened;
+        }
         Err(error) => return vec![Err(Error::from(error).into()); ids.len()],
     };
     let opened: HashMap<AccountId, Arc<Opened>> = stored
@@ -93,6 +100,14 @@ pub struct Heard {
 pub async fn hear(app: &App, batch: &[Heard]) -> Vec<Result<Option<MessageId>, ApiError>> {
     match app.db.write(async |conn| store_and_join(app, conn, batch).await).await {
         Ok(touched) => touched.into_iter().map(Ok).collect(),
+        Err(_) if batch.len() > 1 => {
+            // What is wrong with one is not the others' trouble.
+            let mut touched = Vec::with_capacity(batch.len());
+            for one in batch.chunks(1) {
+                touched.extend(Box::pin(hear(app, one)).await);
+            }
+            touched
+        }
         Err(error) => vec![Err(Error::from(error).into()); batch.len()],
     }
 }

@@ -27,6 +27,7 @@ use crate::{
     },
 };
 use std::{collections::BTreeMap, sync::Arc};
+use tokio::time::Instant;
 
 /// Messages of a paced lane are claimed so far ahead of their turn: often enough for a steady pace, seldom enough for the
 /// disk.
@@ -60,6 +61,19 @@ pub struct Claimed {
     pub token: Arc<str>,
     /// Not before this instant.
     pub at: Timestamp,
+    /// When the lease ends.
+    pub until: Timestamp,
+    /// When it was claimed, by a clock that nobody sets.
+    since: Instant,
+}
+
+impl Claimed {
+    /// Whether a call that takes so many milliseconds at most ends within the lease. One clock stands still while a machine
+    /// sleeps, the other can be set: both must agree.
+    pub fn has_time(&self, now: Timestamp, longest: i64, lease: i64) -> bool {
+        let elapsed = i64::try_from(self.since.elapsed().as_millis()).unwrap_or(i64::MAX);
+        now.0.saturating_add(longest) <= self.until.0 && elapsed.saturating_add(longest) <= lease
+    }
 }
 
 /// Takes what each account may send now, at most so many messages each.
@@ -78,7 +92,7 @@ pub async fn claim(app: &App, rooms: &BTreeMap<AccountId, u32>) -> Result<Vec<Cl
 async fn together(app: &App, rooms: &BTreeMap<AccountId, u32>) -> sqlx::Result<Vec<Claim>> {
     let now = app.clock.now();
     let token: Arc<str> = new_id(now).into();
-    let pass = Pass { app, now, token };
+    let pass = Pass { app, now, since: Instant::now(), token };
     app.db.write(async |conn| pass.run(conn, rooms).await).await
 }
 
@@ -112,6 +126,7 @@ async fn one_by_one(app: &App, rooms: &BTreeMap<AccountId, u32>) -> sqlx::Result
 struct Pass<'a> {
     app: &'a App,
     now: Timestamp,
+    since: Instant,
     token: Arc<str>,
 }
 
@@ -206,7 +221,14 @@ impl Pass<'_> {
                 if !pace.is_free() {
                     lane.next_at = at.plus(pace.interval(due.segments, chance()));
                 }
-                Claimed { due, attempt: self.app.new_id(), token: self.token.clone(), at }
+                Claimed {
+                    due,
+                    attempt: self.app.new_id(),
+                    token: self.token.clone(),
+                    at,
+                    until: now.plus(self.app.settings.lease()),
+                    since: self.since,
+                }
             })
             .collect()
     }

@@ -18,6 +18,8 @@ const BATCH: u32 = 512;
 /// Messages under a lease of this process: each takes memory and perhaps a connection. Who hangs shrinks to a few, so
 /// that others are not held up by it for long.
 const MOST: u32 = 4096;
+/// A call that takes so long is slow.
+const SLOW: Duration = Duration::from_secs(1);
 /// What is sent in so long is claimed ahead: longer than a claim takes, and little to doubt after a crash.
 const AHEAD: Duration = Duration::from_millis(20);
 
@@ -55,7 +57,9 @@ impl Lane {
     /// Messages to have ready besides those under way.
     fn ahead(&self, window: u32) -> u32 {
         let calls = AHEAD.as_micros() / self.takes.as_micros().max(1);
-        window.saturating_mul(u32::try_from(calls).unwrap_or(u32::MAX)).clamp(window.div_ceil(4), WIDEST_WINDOW)
+        // Where a call takes long, what is ready would wait long: for a lease that runs out, or a pause that it misses.
+        let least = if self.takes < SLOW { window.div_ceil(4) } else { 0 };
+        window.saturating_mul(u32::try_from(calls).unwrap_or(u32::MAX)).clamp(least, WIDEST_WINDOW)
     }
 
     /// Room for more, once it is worth a transaction. What is claimed ahead is what may leave while one is written.
@@ -63,8 +67,19 @@ impl Lane {
         let window = self.window.min(most);
         let ahead = self.ahead(window);
         let room = (window + ahead).saturating_sub(self.held());
-        if self.held() == 0 || room >= ahead.div_ceil(2) { room } else { 0 }
+        if self.held() == 0 || room >= ahead.div_ceil(2).max(1) { room } else { 0 }
     }
+}
+
+/// What follows when a call has ended.
+#[derive(Default)]
+pub struct Next {
+    /// The message whose call begins in its place.
+    pub begins: Option<Ready>,
+    /// What was ready and must not follow: the provider refuses, wants a pause or does not answer.
+    pub back: VecDeque<Ready>,
+    /// There is room for a claim.
+    pub has_room: bool,
 }
 
 impl Lanes {
@@ -112,24 +127,42 @@ impl Lanes {
         self.0.values_mut().flat_map(|lane| mem::take(&mut lane.ready)).collect()
     }
 
-    /// A call of the account ended: the message whose call begins in its place, and whether there is room for a claim.
-    pub fn next(
-        &mut self,
-        account: &AccountId,
-        error: Option<&SendError>,
-        took: Duration,
-        most: u32,
-    ) -> (Option<Ready>, bool) {
-        let Some(lane) = self.0.get_mut(account) else { return (None, false) };
+    /// The accounts that have messages ready.
+    pub fn with_ready(&self) -> Vec<AccountId> {
+        self.0.iter().filter(|(_, lane)| !lane.ready.is_empty()).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// What is ready of these accounts, and not begun; nothing of it will be.
+    pub fn take_back_of(&mut self, accounts: &[AccountId]) -> Vec<Ready> {
+        let lanes = accounts.iter().filter_map(|id| self.0.get_mut(id).map(|lane| mem::take(&mut lane.ready)));
+        lanes.collect::<Vec<_>>().into_iter().flatten().collect()
+    }
+
+    /// True while messages are under way.
+    pub fn is_busy(&self) -> bool {
+        self.0.values().any(|lane| lane.held() > 0)
+    }
+
+    /// A call of the account ended: what follows from it.
+    pub fn next(&mut self, account: &AccountId, error: Option<&SendError>, took: Duration, most: u32) -> Next {
+        let Some(lane) = self.0.get_mut(account) else { return Next::default() };
         lane.takes = (lane.takes * 7 + took) / 8;
         lane.window = match error {
             Some(error) if !error.is_answer() => (lane.window / 2).max(4),
             _ => (lane.window + 1).min(most.max(FIRST_WINDOW)),
         };
+        let back = match error {
+            Some(SendError::Unauthorized(_) | SendError::Throttled { .. }) => mem::take(&mut lane.ready),
+            Some(SendError::Unavailable(_) | SendError::Unknown(_)) => {
+                let keep = lane.ahead(lane.window.min(most)) as usize;
+                lane.ready.split_off(keep.min(lane.ready.len()))
+            }
+            _ => VecDeque::new(),
+        };
         let next = if lane.calling > lane.window.min(most) { None } else { lane.ready.pop_front() };
         if next.is_none() {
             lane.calling = lane.calling.saturating_sub(1);
         }
-        (next, lane.room(most) > 0)
+        Next { begins: next, back, has_room: lane.room(most) > 0 }
     }
 }

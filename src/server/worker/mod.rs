@@ -47,6 +47,8 @@ use tokio_util::task::TaskTracker;
 
 /// Results that one transaction writes.
 const RESULTS: usize = 512;
+/// Lost messages that are settled in one pass.
+const LOST: usize = 1_000;
 /// How long a stop waits for calls that are under way.
 const DRAIN: Duration = Duration::from_secs(20);
 
@@ -103,9 +105,7 @@ impl Worker {
             self.rest(done, &app.wake).await;
         }
         let ready = self.0.lanes.lock().expect("no panic").take_back();
-        for (through, claimed) in ready {
-            self.settle_soon(Settling { through, claimed, outcome: Err(SendError::Withheld) });
-        }
+        self.withhold(ready, "Tern was stopped before it was sent.");
         let _ = tokio::join!(asking, reading);
         self.0.tasks.close();
         let _ = tokio::time::timeout(DRAIN, self.0.tasks.wait()).await;
@@ -164,7 +164,7 @@ impl Worker {
     /// somebody else may be sending it, so leases run out first.
     async fn recover(&self) -> Result<(), Error> {
         if self.0.app.db.dialect == Dialect::Sqlite {
-            self.settle_lost(Timestamp(i64::MAX)).await?;
+            while self.settle_lost(Timestamp(i64::MAX)).await? {}
         }
         Ok(())
     }
@@ -173,9 +173,15 @@ impl Worker {
     async fn pause(&self) -> Duration {
         let app = &self.0.app;
         let now = app.clock.now();
-        let longest = if app.db.dialect == Dialect::Postgres { SECOND } else { 30 * SECOND };
+        let (is_busy, has_ready) = {
+            let lanes = self.0.lanes.lock().expect("no panic");
+            (lanes.is_busy(), !lanes.with_ready().is_empty())
+        };
+        let longest = if app.db.dialect == Dialect::Postgres || has_ready { SECOND } else { 30 * SECOND };
+        // A call that ends wakes us; what is due and has no room is not looked at over and over meanwhile.
+        let least = if is_busy { 200 } else { 20 };
         let next = async { store::queue::next_due(&mut *app.db.read().await?).await }.await;
-        let until = next.ok().flatten().map_or(longest, |at| (at.0 - now.0).clamp(20, longest));
+        let until = next.ok().flatten().map_or(longest, |at| (at.0 - now.0).clamp(least, longest));
         Duration::from_millis(u64::try_from(until).unwrap_or(1_000))
     }
 
@@ -192,6 +198,7 @@ impl Worker {
         if self.0.looked_at.swap(now.0, Ordering::Relaxed) / SECOND != now.0 / SECOND {
             self.settle_lost(now).await?;
         }
+        self.withhold_of_stopped(now).await?;
         while !app.stop.is_cancelled() {
             let now = app.clock.now();
             let due = store::queue::due_accounts(&mut *app.db.read().await?, now, now.plus(HORIZON)).await?;
@@ -212,6 +219,27 @@ impl Worker {
             }
         }
         Ok(())
+    }
+
+    /// What is ready of accounts that must not send any more goes back: a pause holds at once, not when all that was claimed
+    /// has left.
+    async fn withhold_of_stopped(&self, now: Timestamp) -> Result<(), Error> {
+        let app = &self.0.app;
+        let ready = self.0.lanes.lock().expect("no panic").with_ready();
+        if ready.is_empty() {
+            return Ok(());
+        }
+        let stopped = store::lane::stopped(&mut *app.db.read().await?, app.db.dialect, &ready, now).await?;
+        let back = self.0.lanes.lock().expect("no panic").take_back_of(&stopped);
+        self.withhold(back, "Its account was paused before it was sent.");
+        Ok(())
+    }
+
+    /// Puts back what was claimed and not begun.
+    fn withhold(&self, back: impl IntoIterator<Item = Ready>, why: &'static str) {
+        for (through, claimed) in back {
+            self.settle_soon(Settling { through, claimed, outcome: Err(SendError::Withheld(why)) });
+        }
     }
 
     fn pick(&self, due: Vec<(AccountId, Provider)>) -> BTreeMap<AccountId, u32> {
@@ -248,17 +276,25 @@ impl Worker {
         if early > 0 {
             tokio::time::sleep(Duration::from_millis(early.unsigned_abs())).await;
         }
+        let sender = app.channels.of(through.account.account.provider);
+        let lease = app.settings.lease();
         let began = Instant::now();
-        let outcome = caught(send::send(app, &through, &claimed)).await;
-        let (next, has_room) = {
-            let (account, most) = (&through.account.account.id, self.most_at_once(&through));
+        // A lease that runs out during the call would let somebody else find no trace of the message, and send it, too.
+        let outcome = if claimed.has_time(app.clock.now(), sender.longest_call(lease), lease) {
+            caught(send::send(app, &through, &claimed)).await
+        } else {
+            Err(SendError::Withheld("Its turn came too late; it is claimed once more."))
+        };
+        let next = {
+            let (account, most) = (&through.account.account.id, sender.most_at_once());
             self.0.lanes.lock().expect("no panic").next(account, outcome.as_ref().err(), began.elapsed(), most)
         };
         self.settle_soon(Settling { through, claimed, outcome });
-        if has_room {
+        self.withhold(next.back, "The provider refused or did not answer the one before it.");
+        if next.has_room {
             app.wake.notify_one();
         }
-        next
+        next.begins
     }
 
     /// Hands a result to whoever writes the next ones.
@@ -279,26 +315,49 @@ impl Worker {
         let results = mem::take(&mut *self.0.results.lock().expect("no panic"));
         for batch in results.chunks(RESULTS) {
             // The result is all that tells a sent message from an unsent one: it is written however long the database takes.
-            while !outcome::write(&self.0.app, &self.0.budget, batch).await {
-                tokio::time::sleep(Duration::from_millis(500)).await;
+            self.write_batch(batch).await;
+        }
+        // What was put back may leave again, and whoever waited for a probe.
+        if results.iter().any(|result| result.outcome.is_err() || result.through.failures > 0) {
+            self.0.app.wake.notify_one();
+        }
+        if results.iter().any(|result| matches!(result.outcome, Err(SendError::Unknown(_)))) {
+            self.0.app.wake_asking.notify_one();
+        }
+    }
+
+    /// Until it is written. A row that cannot be read stands only in its own way: its lease runs out, and it is set aside.
+    async fn write_batch(&self, batch: &[Settling]) {
+        let (app, budget) = (&self.0.app, &self.0.budget);
+        loop {
+            match outcome::write(app, budget, batch).await {
+                Ok(()) => return,
+                Err(error) if claim::is_unreadable(&error) => break,
+                Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
             }
         }
-        if results.iter().any(|result| result.outcome.is_err()) {
-            self.0.app.wake.notify_one(); // what was put back may leave again
+        for one in batch.chunks(1) {
+            while let Err(error) = outcome::write(app, budget, one).await {
+                if claim::is_unreadable(&error) {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
         }
     }
 
     /// Messages whose sender died: the provider may have them, so they are held as unknown until there is evidence.
-    async fn settle_lost(&self, leases_until: Timestamp) -> Result<(), Error> {
+    /// True when there may be more.
+    async fn settle_lost(&self, leases_until: Timestamp) -> Result<bool, Error> {
         let app = &self.0.app;
-        let lost = store::queue::list_lost(&mut *app.db.read().await?, leases_until, 1_000).await?;
+        let lost = store::queue::list_lost(&mut *app.db.read().await?, leases_until, LOST).await?;
         for batch in lost.chunks(100) {
             match self.settle_some_lost(batch).await {
                 Err(Error::Database(error)) if claim::is_unreadable(&error) => self.settle_unreadable(batch).await?,
                 done => done?,
             }
         }
-        Ok(())
+        Ok(lost.len() >= LOST)
     }
 
     /// Something about one of these cannot be read: it is held, and the others are settled.

@@ -17,7 +17,7 @@ use crate::{
         clock::jitter,
         live::Topic,
         store::{
-            self, Conn,
+            self, Conn, Dialect,
             message::StoredMessage,
             queue::{Acceptance, Settled},
             tally::{Kind, Tally},
@@ -53,8 +53,8 @@ pub struct Settling {
     pub outcome: Result<Receipt, SendError>,
 }
 
-/// Writes down the outcomes in one transaction; false when that was not possible, and nothing is written.
-pub async fn write(app: &App, budget: &Budget, batch: &[Settling]) -> bool {
+/// Writes down the outcomes in one transaction; after an error nothing is written.
+pub async fn write(app: &App, budget: &Budget, batch: &[Settling]) -> sqlx::Result<()> {
     let now = app.clock.now();
     match app.db.write(async |conn| settle(app, budget, conn, batch, now).await).await {
         Ok(()) => {
@@ -70,16 +70,17 @@ pub async fn write(app: &App, budget: &Budget, batch: &[Settling]) -> bool {
                 app.live.publish(organization, Topic::Messages, id);
                 app.live.publish(organization, Topic::Accounts, None);
             }
-            true
+            Ok(())
         }
         Err(error) => {
             tracing::error!(error.cause = %error, count = batch.len(), "the results of sends could not be written");
-            false
+            Err(error)
         }
     }
 }
 
 async fn settle(app: &App, budget: &Budget, conn: &mut Conn, batch: &[Settling], now: Timestamp) -> sqlx::Result<()> {
+    lock_in_order(app, conn, batch).await?;
     let (mut events, mut tally) = (Vec::new(), Tally::default());
     let acceptances: Vec<Acceptance<'_>> = batch.iter().filter_map(|one| acceptance(app, one, now)).collect();
     let settled = match &acceptances[..] {
@@ -97,7 +98,12 @@ async fn settle(app: &App, budget: &Budget, conn: &mut Conn, batch: &[Settling],
             && one.through.failures > 0
             && reached.insert(&account.account.id)
         {
-            store::lane::unblock(conn, &account.account.id, Some(WaitingReason::Provider)).await?;
+            // A pause that somebody else was told to keep stands; only the probe of a broken lane ends its own.
+            if one.through.failures >= BREAK_AT {
+                store::lane::unblock(conn, &account.account.id, Some(WaitingReason::Provider)).await?;
+            } else {
+                store::lane::forgive(conn, &account.account.id).await?;
+            }
         }
         match &one.outcome {
             Ok(receipt) if settled.contains(&due.id) => {
@@ -109,6 +115,21 @@ async fn settle(app: &App, budget: &Budget, conn: &mut Conn, batch: &[Settling],
     }
     store::message::insert_events(conn, app.db.dialect, &events).await?;
     tally.save(conn, app.db.dialect, now).await
+}
+
+/// Where several processes write, everybody takes accounts before messages, and each of them in the order of their ids: the
+/// claim, this, and the reports of providers never wait for each other in a circle.
+async fn lock_in_order(app: &App, conn: &mut Conn, batch: &[Settling]) -> sqlx::Result<()> {
+    if app.db.dialect == Dialect::Sqlite {
+        return Ok(());
+    }
+    let failing = batch.iter().filter(|one| one.outcome.is_err() || one.through.failures > 0);
+    let failing: Vec<_> = failing.map(|one| &one.through.account.account.id).collect();
+    if !failing.is_empty() {
+        store::account::lock_many(conn, app.db.dialect, failing).await?;
+    }
+    let ids: Vec<_> = batch.iter().map(|one| &one.claimed.due.id).collect();
+    store::report::lock_many(conn, app.db.dialect, &ids).await.map(drop)
 }
 
 /// The row of the quick way: the provider took it.
@@ -139,7 +160,7 @@ fn word(outcome: &Result<Receipt, SendError>) -> &'static str {
         Err(SendError::Rejected(_)) => "rejected",
         Err(SendError::Unauthorized(_)) => "unauthorized",
         Err(SendError::Throttled { .. }) => "throttled",
-        Err(SendError::Unavailable(_) | SendError::Withheld) => "unavailable",
+        Err(SendError::Unavailable(_) | SendError::Withheld(_)) => "unavailable",
         Err(SendError::Unknown(_)) => "unknown",
     }
 }
@@ -253,12 +274,12 @@ impl Settle<'_> {
                 self.note(events, Status::Unknown, detail);
                 Ok(())
             }
-            SendError::Withheld => {
-                self.put_back(conn, events, locked, None, "Tern was stopped before it was sent.").await
-            }
+            SendError::Withheld(why) => self.put_back(conn, events, locked, None, why).await,
             SendError::Unauthorized(reason) => {
                 let (health, reason) = (ConnectionStatus::Error, platform::refusal(&self.one.through.account, reason));
-                store::account::set_health(conn, &account.id, health, Some(&reason), Some(now)).await?;
+                // What was refused may have been replaced meanwhile.
+                let secret = self.one.through.account.secret.as_deref();
+                store::account::stop(conn, &account.id, secret, health, &reason, now).await?;
                 self.put_back(conn, events, locked, None, &format!("The account cannot send: {reason}")).await
             }
             SendError::Throttled { after } => {
@@ -307,6 +328,9 @@ impl Settle<'_> {
         let mut until = until;
         let mut detail = detail.to_owned();
         if is_failure {
+            if lane.failures >= BREAK_AT && self.one.through.failures < BREAK_AT {
+                return Ok(()); // it left before the lane was broken, and says nothing new
+            }
             lane.failures = lane.failures.saturating_add(1);
             if lane.failures < BREAK_AT {
                 return store::lane::save(conn, self.app.db.dialect, &[(account, &lane)]).await;
@@ -365,6 +389,13 @@ impl Settle<'_> {
         until: Option<Timestamp>,
         detail: &str,
     ) -> sqlx::Result<()> {
+        if store::account::is_deleted(conn, &self.one.through.account.account.id).await? {
+            // Nobody would ever send it.
+            let canceled = Settled { status: Status::Canceled, ..Settled::UNKNOWN };
+            store::queue::settle(conn, &locked.message.id, &canceled, self.now).await?;
+            self.note(events, Status::Canceled, "Its account was deleted.");
+            return Ok(());
+        }
         let waiting = until.map(|until| Waiting {
             reason: WaitingReason::Provider,
             since: self.now,

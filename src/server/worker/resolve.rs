@@ -56,9 +56,11 @@ pub async fn one(app: &App, stored: &StoredMessage, account: &StoredAccount) -> 
     let changed = app
         .db
         .write(async |conn| {
+            // Two that look alike are not told apart by looking: one after the other takes what is there.
+            store::account::lock_many(conn, app.db.dialect, [&account.account.id]).await?;
             let Some(locked) = store::queue::lock(conn, app.db.dialect, id).await? else { return Ok(false) };
-            if locked.message.status != Status::Unknown {
-                return Ok(false); // a report was faster
+            if locked.message.status != Status::Unknown || store::queue::last_attempt(conn, id).await? != last {
+                return Ok(false); // a report was faster, or what was found out is about an earlier try
             }
             match &evidence {
                 Evidence::There(found) => there(app, conn, &locked, account, found, now).await,

@@ -156,7 +156,7 @@ mod tests {
             SendError::Throttled { after } => format!("throttled {}", after.unwrap_or(0) / 1_000),
             SendError::Unavailable(_) => "unavailable".to_owned(),
             SendError::Unknown(_) => "unknown".to_owned(),
-            SendError::Withheld => "withheld".to_owned(),
+            SendError::Withheld(_) => "withheld".to_owned(),
         }
     }
 

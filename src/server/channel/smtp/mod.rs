@@ -229,6 +229,11 @@ impl Sender for Smtp {
         pool::CONNECTIONS
     }
 
+    fn longest_call(&self, lease: i64) -> i64 {
+        let most = i64::try_from((self.patience.offer + self.patience.confirm).as_millis()).unwrap_or(i64::MAX);
+        most.min(lease / 18 * 17)
+    }
+
     async fn test(&self, login: &Login, _: &Probe<'_>) -> Result<(), TestError> {
         let mailbox = login.mailbox().ok_or_else(|| failed("provider", no_mailbox().message))?;
         let fault = match timeout(TEST, self.try_out(mailbox, login)).await {

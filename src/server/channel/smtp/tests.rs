@@ -122,7 +122,7 @@ fn word(outcome: &Result<Receipt, SendError>) -> String {
         Err(SendError::Throttled { .. }) => "throttled".to_owned(),
         Err(SendError::Unavailable(_)) => "unavailable".to_owned(),
         Err(SendError::Unknown(_)) => "unknown".to_owned(),
-        Err(SendError::Withheld) => "withheld".to_owned(),
+        Err(SendError::Withheld(_)) => "withheld".to_owned(),
     }
 }
 

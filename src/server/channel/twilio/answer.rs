@@ -105,7 +105,9 @@ impl Answer {
                     Err(SendError::Unknown("Twilio's answer could not be read, so it may have the message.".to_owned()))
                 }
             },
-            429 => Err(SendError::Throttled { after: self.retry_after.map(|s| (s * 1_000).clamp(0, PATIENCE)) }),
+            429 => Err(SendError::Throttled {
+                after: self.retry_after.map(|s| s.saturating_mul(1_000).clamp(0, PATIENCE)),
+            }),
             401 | 403 => Err(SendError::Unauthorized(self.code().map_or_else(
                 || code::sentence(20003).to_owned(),
                 |code| format!("{} (Twilio error {code})", code::sentence(code)),

@@ -23,6 +23,9 @@ use std::error::Error as _;
 /// The most of an answer that is read.
 const ANSWER_MAX: usize = 1024 * 1024;
 
+/// What tells deliveries apart is no longer than this; Twilio's own is a third of it.
+const KEY_MAX: usize = 300;
+
 /// Our clock and Twilio's may differ by so many milliseconds.
 const CLOCKS_DIFFER: i64 = 5 * SECOND;
 
@@ -321,6 +324,8 @@ impl Sender for Twilio {
         }
         let query = call.url.split_once('?').map_or("", |(_, query)| query);
         let params = signature::params(if call.method == "GET" { query.as_bytes() } else { call.body });
+        // What no database takes: one call must not spoil the others that are stored with it.
+        let params: Vec<_> = params.into_iter().map(|(n, v)| (n.replace('\0', ""), v.replace('\0', ""))).collect();
         let field =
             |name: &str| params.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str()).filter(|v| !v.is_empty());
         let sid = field("MessageSid").or(field("SmsSid")).ok_or(WebhookError::Unreadable)?.to_owned();
@@ -332,7 +337,7 @@ impl Sender for Twilio {
                 provider_message_id: sid.clone(),
                 from: text("From")?,
                 to: text("To")?,
-                body: field("Body").unwrap_or_default().replace('\0', ""),
+                body: field("Body").unwrap_or_default().to_owned(),
             };
             return Ok(Told { dedupe_key: format!("{sid}:received"), raw, event: ToldEvent::Inbound(inbound) });
         }
@@ -340,6 +345,7 @@ impl Sender for Twilio {
         let key =
             [sid.as_str(), status, field("ErrorCode").unwrap_or_default(), field("RawDlrDoneDate").unwrap_or_default()]
                 .join(":");
+        let key: String = key.chars().take(KEY_MAX).collect();
         let event = ToldEvent::Status { provider_message_id: sid, report: answer::report(status, code) };
         Ok(Told { dedupe_key: key, raw, event })
     }
