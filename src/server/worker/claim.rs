@@ -316,3 +316,29 @@ fn in_pace(stored: &StoredAccount, lane: &Lane, now: Timestamp) -> u32 {
     let ahead = now.0 + HORIZON - lane.next_at.0.max(now.0);
     if ahead < 0 { 0 } else { u32::try_from(ahead / pace.interval(1, 0).max(1)).unwrap_or(u32::MAX).saturating_add(1) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    const LEASE: i64 = 90_000;
+
+    fn claimed(ago: Duration) -> Claimed {
+        let id = || new_id(Timestamp(0)).parse().expect("an id");
+        let due = Due { id: id(), to: String::new(), subject: None, body: String::new(), segments: 1, attempts: 1 };
+        let attempt = new_id(Timestamp(0)).parse().expect("an id");
+        let since = Instant::now().checked_sub(ago).expect("this machine runs for longer");
+        Claimed { due, attempt, token: "token".into(), at: Timestamp(0), until: Timestamp(LEASE), since }
+    }
+
+    #[test]
+    fn nothing_is_begun_that_could_outlive_its_lease_by_either_clock() {
+        let fresh = claimed(Duration::ZERO);
+        assert!(fresh.has_time(Timestamp(0), 30_000, LEASE));
+        assert!(fresh.has_time(Timestamp(60_000), 30_000, LEASE), "the last instant");
+        assert!(!fresh.has_time(Timestamp(60_001), 30_000, LEASE), "a machine that slept: its own clock stood still");
+        let old = claimed(Duration::from_secs(61));
+        assert!(!old.has_time(Timestamp(0), 30_000, LEASE), "a clock that was set back");
+    }
+}
