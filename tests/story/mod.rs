@@ -9,6 +9,7 @@ mod email_account;
 mod keys;
 mod limit;
 mod message;
+mod selection;
 mod session;
 mod waiting;
 mod webhook;

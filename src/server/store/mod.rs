@@ -18,6 +18,7 @@ pub mod oracle;
 pub mod queue;
 pub mod report;
 pub mod row;
+pub mod selection;
 pub mod session;
 pub mod suppression;
 pub mod tally;
@@ -256,6 +257,7 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         message::STATEMENTS,
         oracle::STATEMENTS,
         queue::STATEMENTS,
+        selection::STATEMENTS,
         session::STATEMENTS,
         suppression::STATEMENTS,
         tally::STATEMENTS,
@@ -269,6 +271,7 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         lane::DUAL,
         message::DUAL,
         queue::DUAL,
+        selection::DUAL,
         report::DUAL,
         tally::DUAL,
         usage::DUAL,

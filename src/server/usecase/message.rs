@@ -378,7 +378,7 @@ pub async fn list(who: &Who, filter: &MessageFilter) -> Result<Page<Message>, Er
         return Ok(Page { data: Vec::new(), next_cursor: None });
     }
     let mut conn = who.app.db.read().await?;
-    let mut page = store::message::list(&mut conn, &who.organization.id, filter).await?;
+    let mut page = store::message::list(&mut conn, &who.organization.id, filter, store::message::SEARCHED).await?;
     explain_all(&mut conn, &who.app, &mut page.data).await?;
     Ok(page)
 }
@@ -424,7 +424,10 @@ async fn change(
                     store::queue::cancel(conn, id, now).await?;
                 }
                 // A person may be wrong: what the earlier try had reserved stays used.
-                Status::Queued => store::queue::requeue(conn, id, now, None, now).await?,
+                Status::Queued => {
+                    refuse_deleted(conn, who, &locked).await?;
+                    store::queue::requeue(conn, id, now, None, now).await?;
+                }
                 status => {
                     let accepted_at = Some(now);
                     let settled =
@@ -440,6 +443,15 @@ async fn change(
     who.app.live.publish(&who.organization.id, Topic::Messages, Some(id.as_str()));
     who.app.wake.notify_one();
     load(who, id).await
+}
+
+/// What goes through a deleted account would wait for ever.
+async fn refuse_deleted(conn: &mut Conn, who: &Who, stored: &StoredMessage) -> Result<(), Error> {
+    let Some(id) = &stored.message.account_id else { return Ok(()) };
+    match store::account::find(conn, id, &who.organization.id).await? {
+        Some(_) => Ok(()),
+        None => Err(Error::conflict("account_deleted", "Its account was deleted; nothing can be sent through it")),
+    }
 }
 
 /// Stops a message that has not left.

@@ -12,5 +12,6 @@ pub mod installation;
 pub mod keys;
 pub mod message;
 pub mod report;
+pub mod selection;
 pub mod session;
 pub mod webhook;
