@@ -74,6 +74,9 @@ pub struct Account {
     pub smtp: Option<SmtpSettings>,
     /// Why the last test or send failed, with what to do.
     pub last_error: Option<String>,
+    /// True when messages of its channel go through it that name no account.
+    #[serde(default)]
+    pub is_default: bool,
     /// True when it belongs to the demo data.
     pub is_demo: bool,
     /// Connected.
@@ -104,6 +107,7 @@ impl Account {
             connection_status: ConnectionStatus::Connected,
             smtp: None,
             last_error: None,
+            is_default: false,
             is_demo: false,
             created_at,
         }
@@ -366,6 +370,12 @@ pub struct AccountPatch {
 }
 
 impl AccountPatch {
+    /// With what a form says about the pace: what was sent elsewhere today, and the settings.
+    #[must_use]
+    pub fn with_pace(self, (used_elsewhere_today, pace): (Option<u32>, Pace)) -> Self {
+        Self { used_elsewhere_today, pace: Some(pace), ..self }
+    }
+
     /// Reads the fields of the edit form; `usual` is the limit of now.
     pub fn parse_typed(
         display_name: &str,

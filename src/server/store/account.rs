@@ -162,6 +162,7 @@ impl AccountRow {
             connection_status: row::value("connection_status", &self.connection_status, ConnectionStatus::from_name)?,
             smtp: self.settings.as_deref().map(read_settings).transpose()?,
             last_error: self.last_error,
+            is_default: false,
             is_demo: self.demo_at.is_some(),
             created_at: Timestamp(self.created_at),
         };

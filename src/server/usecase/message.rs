@@ -1,6 +1,6 @@
 //! Messages: send, list, tell the story, cancel, retry, resolve.
 
-use super::{account::with_usage, session::hash_token};
+use super::{account::with_usage, session::hash_token, waiting};
 use crate::{
     api::error::ApiError,
     domain::{
@@ -14,7 +14,7 @@ use crate::{
         },
         page::Page,
         segment,
-        time::{SECOND, Timestamp},
+        time::{MINUTE, SECOND, Timestamp},
     },
     server::{
         App, Who,
@@ -131,6 +131,18 @@ pub async fn send(who: &Who, form: SendForm, idempotency: Option<Idempotency>) -
     who.app.live.publish(&who.organization.id, Topic::Messages, Some(message.id.as_str()));
     who.app.wake.notify_one();
     Ok(message)
+}
+
+/// The instant of a form's date and time, as the API writes it; empty when none is wished for.
+pub fn read_send_at(who: &Who, typed: &str, minutes_east: &str) -> Result<String, Error> {
+    if typed.trim().is_empty() {
+        return Ok(String::new());
+    }
+    let refuse = |why: &str| Error::from(FieldErrors::one("send_at", why));
+    let at = Timestamp::parse_local(typed.trim(), minutes_east.parse().unwrap_or_default());
+    let at = at.map_err(|_| refuse("must be a date and a time"))?;
+    // A program may be late and means now; a person has mistyped.
+    if at.plus(MINUTE) < who.app.clock.now() { Err(refuse("is in the past")) } else { Ok(at.to_string()) }
 }
 
 /// Stores many messages, each for itself and answered in their order: what is wrong with one does not hold up the others.
@@ -348,7 +360,8 @@ fn explain(message: &mut Message, stored: &StoredAccount, now: Timestamp) {
 async fn explain_all(conn: &mut Conn, app: &App, messages: &mut [Message]) -> sqlx::Result<()> {
     let now = app.clock.now();
     let mut accounts: HashMap<AccountId, Option<StoredAccount>> = HashMap::new();
-    for message in messages.iter_mut().filter(|message| message.status == Status::Queued) {
+    let is_open = |message: &&mut Message| matches!(message.status, Status::Queued | Status::Unknown);
+    for message in messages.iter_mut().filter(is_open) {
         let Some(id) = message.account_id.clone() else { continue };
         if !accounts.contains_key(&id) {
             let mut found = store::account::find_any(conn, &id).await?;
@@ -357,7 +370,10 @@ async fn explain_all(conn: &mut Conn, app: &App, messages: &mut [Message]) -> sq
             }
             accounts.insert(id.clone(), found);
         }
-        if let Some(Some(stored)) = accounts.get(&id) {
+        let account = accounts.get(&id).and_then(Option::as_ref);
+        if message.status == Status::Unknown {
+            message.waiting = Some(waiting::evidence(app, message, account, now));
+        } else if let Some(stored) = account {
             explain(message, stored, now);
         }
     }
@@ -366,8 +382,9 @@ async fn explain_all(conn: &mut Conn, app: &App, messages: &mut [Message]) -> sq
 
 /// What a message says that waits for the next day.
 pub fn limit_reached(account: &Account, limit: u32) -> String {
+    let messages = if limit == 1 { "message" } else { "messages" };
     format!(
-        "{} has sent its {limit} messages of today. It goes out when the account's next day begins.",
+        "{} has sent its {limit} {messages} of today. It goes out when the account's next day begins.",
         account.display_name
     )
 }

@@ -14,4 +14,5 @@ pub mod message;
 pub mod report;
 pub mod selection;
 pub mod session;
+mod waiting;
 pub mod webhook;
