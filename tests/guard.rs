@@ -72,7 +72,7 @@ async fn every_server_function_needs_somebody_signed_in() {
     }
     // A form with every field that any of them asks for: it gets past reading, to the question who asks.
     let form = "id=01ARZ3NDEKTSV4RRFFQ69G5FAV&name=x&channel=sms&to=%2B14155550199&body=x&is_active=true&was_sent=true\
-                &provider=sandbox&phone_number=%2B14155550111&daily_limit=5&email=a%40example.com&theme=dark";
+                &provider=sandbox&phone_number=%2B14155550111&daily_limit=5&email=a%40example.com&theme=dark&bulk=retry";
     for (name, path, method) in functions.iter().filter(|(name, ..)| !PUBLIC.contains(&name.as_str())) {
         for credentials in [Credentials::None, Credentials::Key("tern_random".to_owned())] {
             let client = world.client(credentials).with("content-type", "application/x-www-form-urlencoded");

@@ -90,25 +90,32 @@ pub async fn connect_account(
     Ok(account)
 }
 
-/// Changes name and limit; afterwards the visitor is on the list.
+/// Changes name, limit and pace; afterwards the visitor is on the list.
 #[server(output = Json)]
 pub async fn update_account(
     id: AccountId,
     #[server(default)] display_name: String,
     #[server(default)] daily_limit: String,
     #[server(default)] confirmation: String,
+    #[server(default)] pace: BTreeMap<String, String>,
 ) -> Result<Account, ApiError> {
     let who = crate::server::request().await?;
     let keep = |error: crate::server::error::Error| {
-        ApiError::from(error).keeping([
+        let mut error = ApiError::from(error).keeping([
             ("display_name", &display_name),
             ("daily_limit", &daily_limit),
             ("confirmation", &confirmation),
-        ])
+        ]);
+        error.typed.extend(pace.iter().map(|(name, typed)| (format!("pace[{name}]"), typed.clone())));
+        error
     };
-    let usual = crate::server::usecase::account::load(&who, &id).await?.daily_limit;
-    let patch = crate::domain::account::AccountPatch::parse_typed(&display_name, &daily_limit, &confirmation, usual)
-        .map_err(|fields| keep(fields.into()))?;
+    let before = crate::server::usecase::account::load(&who, &id).await?;
+    let read = crate::domain::account::AccountPatch::parse_typed;
+    let patch = read(&display_name, &daily_limit, &confirmation, before.daily_limit);
+    let settings = crate::server::usecase::account::read_pace(&who, &before, &pace);
+    let (patch, settings) =
+        crate::domain::field_error::FieldErrors::both(patch, settings).map_err(|fields| keep(fields.into()))?;
+    let patch = patch.with_pace(settings);
     let account = crate::server::usecase::account::update(&who, &id, patch).await.map_err(keep)?;
     leptos_axum::redirect("/accounts");
     Ok(account)

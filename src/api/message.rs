@@ -39,7 +39,8 @@ pub async fn load_message(id: String) -> Result<Story, ApiError> {
     Ok(crate::server::usecase::message::story(&who, &id).await?)
 }
 
-/// Queues a message; afterwards the visitor is on its page.
+/// Queues a message; afterwards the visitor is on its page. `send_at` is as in the viewer's zone, so many `minutes_east` of
+/// UTC, which a page without a script does not know.
 #[server(output = Json)]
 pub async fn send_message(
     #[server(default)] channel: String,
@@ -47,16 +48,25 @@ pub async fn send_message(
     #[server(default)] to: String,
     #[server(default)] subject: String,
     #[server(default)] body: String,
+    #[server(default)] send_at: String,
+    #[server(default)] minutes_east: String,
 ) -> Result<Message, ApiError> {
     let who = crate::server::request().await?;
     let form = crate::domain::message::SendForm { channel, account_id, to, subject, body, ..Default::default() };
-    let message = crate::server::usecase::message::send_once(&who, form.clone()).await.map_err(|e| {
+    let message = async {
+        let send_at = crate::server::usecase::message::read_send_at(&who, &send_at, &minutes_east)?;
+        let form = crate::domain::message::SendForm { send_at, ..form.clone() };
+        crate::server::usecase::message::send_once(&who, form).await
+    };
+    let message = message.await.map_err(|e| {
         ApiError::from(e).keeping([
             ("channel", &form.channel),
             ("account_id", &form.account_id),
             ("to", &form.to),
             ("subject", &form.subject),
             ("body", &form.body),
+            ("send_at", &send_at),
+            ("minutes_east", &minutes_east),
         ])
     })?;
     leptos_axum::redirect(&format!("/messages/{}", message.id));

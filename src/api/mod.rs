@@ -9,4 +9,5 @@ pub mod demo;
 pub mod error;
 pub mod installation;
 pub mod message;
+pub mod selection;
 pub mod session;

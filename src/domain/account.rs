@@ -77,6 +77,9 @@ pub struct Account {
     /// Why its mailbox could not be read at the last try; sending goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mailbox_error: Option<String>,
+    /// True when messages of its channel go through it that name no account.
+    #[serde(default)]
+    pub is_default: bool,
     /// True when it belongs to the demo data.
     pub is_demo: bool,
     /// True for the installation's platform default, which nobody has connected and nobody can change.
@@ -147,6 +150,7 @@ impl Account {
             smtp: None,
             last_error: None,
             mailbox_error: None,
+            is_default: false,
             is_demo: false,
             is_platform: false,
             created_at,
@@ -410,6 +414,12 @@ pub struct AccountPatch {
 }
 
 impl AccountPatch {
+    /// With what a form says about the pace: what was sent elsewhere today, and the settings.
+    #[must_use]
+    pub fn with_pace(self, (used_elsewhere_today, pace): (Option<u32>, Pace)) -> Self {
+        Self { used_elsewhere_today, pace: Some(pace), ..self }
+    }
+
     /// Reads the fields of the edit form; `usual` is the limit of now.
     pub fn parse_typed(
         display_name: &str,

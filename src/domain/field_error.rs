@@ -38,6 +38,17 @@ impl FieldErrors {
         self.0.iter_mut().filter(|error| error.field == from).for_each(|error| to.clone_into(&mut error.field));
     }
 
+    /// Both, or the faults of both.
+    pub fn both<A, B>(first: Result<A, Self>, second: Result<B, Self>) -> Result<(A, B), Self> {
+        match (first, second) {
+            (Ok(first), Ok(second)) => Ok((first, second)),
+            (first, second) => {
+                let faults = [first.err(), second.err()].into_iter().flatten().flat_map(|errors| errors.0);
+                Err(Self(faults.collect()))
+            }
+        }
+    }
+
     /// The message for `field`, if it has one.
     pub fn of(&self, field: &str) -> Option<&str> {
         self.0.iter().find(|e| e.field == field).map(|e| e.message.as_str())

@@ -1,7 +1,10 @@
 //! How many and how fast: the limit of a day, its warm-up, and the pace between two messages. Pure arithmetic; which day
 //! it is in an account's zone is the server's to say.
 
-use super::time::{DAY, SECOND, Timestamp};
+use super::{
+    field_error::FieldErrors,
+    time::{DAY, SECOND, Timestamp},
+};
 use serde::{Deserialize, Serialize};
 
 /// What the daily limit counts.
@@ -105,6 +108,85 @@ impl Pace {
     }
 }
 
+/// The part of an account's form that sets its pace, as it came; the names are those of the API.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PaceForm {
+    /// Empty: none.
+    pub rate_per_second: String,
+    /// Empty: none.
+    pub min_gap_seconds: String,
+    /// Empty: the form has no such part, and nothing changes.
+    pub limit_window: String,
+    /// Empty: as before.
+    pub time_zone: String,
+    /// Empty: no warm-up.
+    pub warmup_start: String,
+    /// Empty: none.
+    pub warmup_step: String,
+    /// Empty: as before.
+    pub on_unknown: String,
+    /// Empty: as before.
+    pub used_elsewhere_today: String,
+}
+
+impl PaceForm {
+    /// What was sent elsewhere today, and the pace as it shall be. A warm-up that goes on keeps its first day.
+    pub fn parse(
+        &self,
+        before: &Pace,
+        now: Timestamp,
+        is_zone: impl Fn(&str) -> bool,
+    ) -> Result<(Option<u32>, Pace), FieldErrors> {
+        let mut pace = before.clone();
+        if self.limit_window.is_empty() {
+            return Ok((None, pace));
+        }
+        let mut errors = FieldErrors::default();
+        pace.rate_per_second = whole(&mut errors, "rate_per_second", &self.rate_per_second, 1, RATE_MAX);
+        pace.min_gap_seconds = whole(&mut errors, "min_gap_seconds", &self.min_gap_seconds, 1, GAP_MAX);
+        match LimitWindow::from_name(&self.limit_window) {
+            Some(window) => pace.limit_window = window,
+            None => errors.add("limit_window", "must be day or rolling"),
+        }
+        match self.time_zone.trim() {
+            "" => {}
+            zone if is_zone(zone) => zone.clone_into(&mut pace.time_zone),
+            _ => errors.add("time_zone", "must be a zone like Europe/Berlin"),
+        }
+        let start = whole(&mut errors, "warmup_start", &self.warmup_start, 1, COUNT_MAX);
+        let step = whole(&mut errors, "warmup_step", &self.warmup_step, 0, COUNT_MAX);
+        if start.is_none() && step.is_some() && errors.of("warmup_start").is_none() {
+            errors.add("warmup_start", "is required for a warm-up");
+        }
+        let since = before.warmup.map_or(now, |warmup| warmup.since);
+        pace.warmup = start.map(|start| Warmup { start, step: step.unwrap_or(0), since });
+        match self.on_unknown.as_str() {
+            "" => {}
+            "hold" => pace.resends_unknown = false,
+            "resend" => pace.resends_unknown = true,
+            _ => errors.add("on_unknown", "must be hold or resend"),
+        }
+        let elsewhere = whole(&mut errors, "used_elsewhere_today", &self.used_elsewhere_today, 0, COUNT_MAX);
+        if errors.is_empty() { Ok((elsewhere, pace)) } else { Err(errors) }
+    }
+}
+
+/// The most messages that a field about a day takes.
+const COUNT_MAX: u32 = 100_000;
+
+/// A whole number within bounds; `None` when nothing is typed, or something else, which is noted.
+fn whole(errors: &mut FieldErrors, name: &str, typed: &str, least: u32, most: u32) -> Option<u32> {
+    let typed = typed.trim();
+    if typed.is_empty() {
+        return None;
+    }
+    let number = typed.parse().ok().filter(|number| (least..=most).contains(number));
+    if number.is_none() {
+        errors.add(name, format!("must be a whole number from {least} to {most}"));
+    }
+    number
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +208,38 @@ mod tests {
         let starts: Vec<i64> = (0..30).map(|n| n * pace.interval(1, 0)).collect();
         for from in &starts {
             assert!(starts.iter().filter(|at| (*from..from + SECOND).contains(at)).count() <= 3);
+        }
+    }
+
+    #[test]
+    fn a_form_says_what_is_wrong_with_each_field_and_changes_nothing_it_does_not_have() {
+        let is_zone = |zone: &str| zone == "Europe/Berlin";
+        let warm = Pace { warmup: Some(Warmup { start: 5, step: 1, since: Timestamp(7) }), ..Pace::default() };
+        assert_eq!(PaceForm::default().parse(&warm, Timestamp(9), is_zone), Ok((None, warm.clone())));
+        let form = PaceForm {
+            rate_per_second: " 3 ".into(),
+            limit_window: "rolling".into(),
+            time_zone: "Europe/Berlin".into(),
+            warmup_start: "10".into(),
+            on_unknown: "resend".into(),
+            used_elsewhere_today: "0".into(),
+            ..PaceForm::default()
+        };
+        let (elsewhere, pace) = form.parse(&warm, Timestamp(9), is_zone).expect("a good form");
+        assert_eq!((elsewhere, pace.rate_per_second, pace.min_gap_seconds), (Some(0), Some(3), None));
+        assert_eq!(pace.warmup, Some(Warmup { start: 10, step: 0, since: Timestamp(7) }), "its first day stays");
+        assert!(pace.resends_unknown && pace.limit_window == LimitWindow::Rolling);
+        let wrong = PaceForm {
+            rate_per_second: "0".into(),
+            min_gap_seconds: "soon".into(),
+            limit_window: "week".into(),
+            time_zone: "Mars".into(),
+            warmup_step: "1".into(),
+            ..PaceForm::default()
+        };
+        let errors = wrong.parse(&Pace::default(), Timestamp(0), is_zone).expect_err("all of it is wrong");
+        for field in ["rate_per_second", "min_gap_seconds", "limit_window", "time_zone", "warmup_start"] {
+            assert!(errors.of(field).is_some(), "{field}");
         }
     }
 

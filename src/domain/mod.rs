@@ -20,6 +20,7 @@ pub mod page;
 pub mod phone;
 pub mod secret;
 pub mod segment;
+pub mod selection;
 pub mod session;
 pub mod text;
 pub mod time;

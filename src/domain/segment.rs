@@ -92,6 +92,24 @@ pub fn measure(text: &str) -> Segments {
     Segments { encoding, count, units, left: part - used, forced_by }
 }
 
+/// The same text with the look-alikes that keyboards and word processors put in replaced by what fits into seven bits.
+pub fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '‘' | '’' | '‚' | '‛' | '′' | '`' | '´' => plain.push('\''),
+            '“' | '”' | '„' | '‟' | '″' | '«' | '»' => plain.push('"'),
+            '‐' | '‑' | '‒' | '–' | '—' | '―' | '−' => plain.push('-'),
+            '…' => plain.push_str("..."),
+            '•' | '·' => plain.push('*'),
+            '\u{a0}' | '\u{2002}' | '\u{2003}' | '\u{2009}' | '\u{202f}' => plain.push(' '),
+            '\u{ad}' | '\u{200b}' | '\u{feff}' => {}
+            c => plain.push(c),
+        }
+    }
+    plain
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +144,13 @@ mod tests {
             assert_eq!((measured.encoding, measured.count), (encoding, count), "{text}");
         }
         assert_eq!(measure("“hi” “").forced_by, ['“', '”']);
+    }
+
+    #[test]
+    fn look_alikes_are_replaced_and_nothing_else() {
+        assert_eq!(plain("“It’s – well…”\u{a0}ok • 5 €"), "\"It's - well...\" ok * 5 €");
+        assert_eq!(measure(&plain("It’s")).encoding, Encoding::Gsm7);
+        assert_eq!(plain("şık 👍"), "şık 👍");
     }
 
     proptest! {

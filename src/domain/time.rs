@@ -52,6 +52,15 @@ impl Timestamp {
         format!("{day} {name} {year}, {:02}:{:02} UTC", minute / 60, minute % 60)
     }
 
+    /// Reads what a field for date and time holds, `2026-11-22T09:30`, in a zone so many minutes east of UTC.
+    pub fn parse_local(text: &str, minutes_east: i64) -> Result<Self, NotAnInstant> {
+        let seconds = if text.len() == 16 { ":00" } else { "" };
+        let at = Self::parse(&format!("{text}{seconds}Z"))?;
+        // No zone is further away than 14 hours.
+        let is_zone = (-14 * 60..=14 * 60).contains(&minutes_east);
+        if is_zone { Ok(at.plus(-minutes_east * MINUTE)) } else { Err(NotAnInstant) }
+    }
+
     /// Reads `2026-11-22T09:30:00Z` and the same with a fraction of a second; other offsets are not ours to guess.
     pub fn parse(text: &str) -> Result<Self, NotAnInstant> {
         let bytes = text.as_bytes();
@@ -124,6 +133,15 @@ mod tests {
             assert_eq!(Timestamp::parse(text), Ok(Timestamp(millis)));
         }
         assert_eq!(Timestamp(1_795_339_800_000).for_people(), "22 Nov 2026, 09:30 UTC");
+    }
+
+    #[test]
+    fn a_local_time_is_read_in_its_zone() {
+        let at = |text, east| Timestamp::parse_local(text, east).map(|at| at.to_string());
+        assert_eq!(at("2026-11-22T09:30", 0), Ok("2026-11-22T09:30:00Z".into()));
+        assert_eq!(at("2026-11-22T00:30", 60), Ok("2026-11-21T23:30:00Z".into()));
+        assert_eq!(at("2026-11-22T09:30:15", -150), Ok("2026-11-22T12:00:15Z".into()));
+        assert_eq!((at("2026-11-22", 0), at("2026-11-22T09:30", 900)), (Err(NotAnInstant), Err(NotAnInstant)));
     }
 
     #[test]

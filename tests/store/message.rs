@@ -15,7 +15,7 @@ use tern::{
 
 async fn list(db: &Db, organization: &OrganizationId, filter: &MessageFilter) -> Vec<MessageId> {
     let mut conn = db.read().await.expect("a connection");
-    let page = store::message::list(&mut conn, organization, filter).await.expect("listed");
+    let page = store::message::list(&mut conn, organization, filter, store::message::SEARCHED).await.expect("listed");
     page.data.into_iter().map(|stored| stored.message.id).collect()
 }
 
@@ -67,7 +67,9 @@ async fn pages_show_every_message_once_newest_first_even_while_new_ones_arrive()
         loop {
             let filter = MessageFilter { limit, cursor, ..MessageFilter::default() };
             let mut conn = db.read().await.expect("a connection");
-            let page = store::message::list(&mut conn, &organization, &filter).await.expect("listed");
+            let page = store::message::list(&mut conn, &organization, &filter, store::message::SEARCHED)
+                .await
+                .expect("listed");
             drop(conn);
             sizes.push(page.data.len());
             seen.extend(page.data.into_iter().map(|stored| stored.message.id));
@@ -90,7 +92,8 @@ async fn a_full_last_page_says_that_it_is_the_last() {
         queue(&db, &organization, &account.id, 5).await;
         let filter = MessageFilter { limit: Limit::parse("5").expect("a limit"), ..MessageFilter::default() };
         let mut conn = db.read().await.expect("a connection");
-        let page = store::message::list(&mut conn, &organization, &filter).await.expect("listed");
+        let page =
+            store::message::list(&mut conn, &organization, &filter, store::message::SEARCHED).await.expect("listed");
         assert_eq!((page.data.len(), page.next_cursor), (5, None));
     })
     .await;
@@ -311,4 +314,28 @@ async fn take_key(
         answer: &format!("{body_hash} answer"),
     };
     Ok(store::message::take_keys(conn, db.dialect, &[key]).await?.contains(message))
+}
+
+#[tokio::test]
+async fn a_search_reads_so_many_messages_and_says_where_to_go_on() {
+    each_engine(async |db| {
+        let organization = organization(&db).await;
+        let account = account(&db, &organization).await;
+        let mut oldest = new_message(&organization, &account.id);
+        oldest.message.id = id_at(NOW.plus(-MINUTE));
+        oldest.message.subject = Some("The needle".to_owned());
+        store_message(&db, &oldest).await;
+        queue(&db, &organization, &account.id, 5).await;
+        let mut filter = MessageFilter { q: Some("needle".to_owned()), ..MessageFilter::default() };
+        let mut conn = db.read().await.expect("a connection");
+        for _ in 0..2 {
+            let page = store::message::list(&mut conn, &organization, &filter, 2).await.expect("listed");
+            assert!(page.data.is_empty());
+            filter.cursor = page.next_cursor.map(|cursor| cursor.parse().expect("an id"));
+            assert!(filter.cursor.is_some(), "there is more to read");
+        }
+        let page = store::message::list(&mut conn, &organization, &filter, 2).await.expect("listed");
+        assert_eq!(page.data.first().map(|stored| &stored.message.id), Some(&oldest.message.id));
+    })
+    .await;
 }

@@ -152,6 +152,7 @@ pub async fn user(db: &Db, organization: &OrganizationId) -> User {
 pub fn new_account() -> Account {
     static NUMBER: AtomicU32 = AtomicU32::new(1_000_000);
     Account {
+        is_default: false,
         id: id(),
         provider: Provider::Twilio,
         channel: Channel::Sms,

@@ -72,7 +72,7 @@ async fn goes_by(part: &str, by: &str) {
 
 #[tokio::test]
 async fn a_page_of_messages_begins_at_its_cursor_wherever_it_is_in_history() {
-    goes_by("order by m.id desc limit", "message_page (organization_id=? AND id<?)").await;
+    goes_by("order by m.id desc limit $8", "message_page (organization_id=? AND id>? AND id<?)").await;
 }
 
 #[tokio::test]
@@ -144,4 +144,21 @@ async fn a_walk_through_all_messages_would_be_seen() {
     let step =
         sqlx::query("explain query plan select m.id from message m where m.body = 'x'").fetch_one(&mut *conn).await;
     assert!(step.expect("a plan").get::<String, _>("detail").starts_with("SCAN m"));
+}
+
+#[tokio::test]
+async fn a_search_ends_where_an_index_says() {
+    goes_by("select count(*), min(q.id)", "message_page (organization_id=? AND id<?)").await;
+}
+
+#[tokio::test]
+async fn what_can_be_sent_again_is_found_without_walking_through_history() {
+    goes_by("and m.id > $6 order by m.id limit", "message_failed (organization_id=? AND id>?)").await;
+    goes_by("order by m.id desc limit $6) as q", "message_failed (organization_id=?)").await;
+}
+
+#[tokio::test]
+async fn what_can_be_canceled_is_found_in_the_queues() {
+    goes_by("(m.due_at, m.id) > ($7, $8)", "message_due (account_id=? AND (due_at,id)>(?,?))").await;
+    goes_by("as hit from account a cross join message m", "message_due (account_id=?)").await;
 }

@@ -13,6 +13,7 @@ mod mailbox;
 mod message;
 mod platform;
 mod retry;
+mod selection;
 mod session;
 mod waiting;
 mod webhook;

@@ -147,3 +147,25 @@ async fn what_is_given_back_after_midnight_goes_to_the_day_that_it_was_taken_fro
     assert_eq!(owner.status(&id).await, "accepted");
     assert_eq!(world.rows("select day || ' ' || used from usage order by day").await, ["2026-11-22 0", "2026-11-23 1"]);
 }
+
+#[tokio::test]
+async fn a_message_of_unknown_outcome_says_who_decides_and_by_when() {
+    let (world, owner, _) = connected().await;
+    world.twilio.misbehave(Fault::AcceptThenDrop, 1);
+    let id = owner.send(RECIPIENT).await;
+    world.work().await;
+    let message = owner.message(&id).await;
+    assert_eq!((&message["status"], &message["waiting"]["reason"]), (&json!("unknown"), &json!("evidence")));
+    assert_eq!(message["waiting"]["until"], "2026-11-22T09:30:45Z", "the provider's list is the evidence: {message}");
+
+    let mailbox = owner.connect_mailbox(&world).await;
+    let mail = json!({
+        "channel": "email", "email_account_id": mailbox, "to": "drop-after-dot@example.com", "subject": "Hello", "body": "Hello",
+    });
+    let id = owner.post(MESSAGES, mail).await.expect_status(202).id();
+    world.work().await;
+    let message = owner.message(&id).await;
+    assert_eq!((&message["status"], &message["waiting"]["until"]), (&json!("unknown"), &Value::Null));
+    let detail = message["waiting"]["detail"].as_str().unwrap_or_default();
+    assert!(detail.ends_with("say whether it was sent."), "{detail}");
+}

@@ -68,6 +68,8 @@ pub enum WaitingReason {
     Scheduled,
     /// Others of the account leave first.
     Turn,
+    /// Nobody knows whether it went out (status `unknown`): evidence, or a person, decides.
+    Evidence,
 }
 
 impl WaitingReason {
@@ -80,14 +82,36 @@ impl WaitingReason {
             Self::Provider => "provider",
             Self::Scheduled => "scheduled",
             Self::Turn => "turn",
+            Self::Evidence => "evidence",
+        }
+    }
+
+    /// The reason for people, in two words; the sentence is in [`Waiting::detail`].
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::DailyLimit => "Daily limit",
+            Self::AccountInactive => "Account is off",
+            Self::AccountError => "Account cannot send",
+            Self::Provider => "Provider pauses",
+            Self::Scheduled => "Scheduled",
+            Self::Turn => "In turn",
+            Self::Evidence => "Needs evidence",
         }
     }
 
     /// Reads the name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::DailyLimit, Self::AccountInactive, Self::AccountError, Self::Provider, Self::Scheduled, Self::Turn]
-            .into_iter()
-            .find(|reason| reason.as_str() == name)
+        [
+            Self::DailyLimit,
+            Self::AccountInactive,
+            Self::AccountError,
+            Self::Provider,
+            Self::Scheduled,
+            Self::Turn,
+            Self::Evidence,
+        ]
+        .into_iter()
+        .find(|reason| reason.as_str() == name)
     }
 }
 

@@ -13,6 +13,7 @@ mod message;
 mod messaging_account;
 mod pace;
 pub mod page;
+mod selection;
 mod session;
 mod webhook;
 
@@ -133,6 +134,8 @@ fn rest() -> Router<HttpState> {
         .route("/api/email-accounts/{id}/credentials", put(email_account::replace_credentials))
         .route("/api/messages", get(message::list).post(message::send))
         .route("/api/messages/batch", post(message::send_batch))
+        .route("/api/messages/retry", post(selection::retry))
+        .route("/api/messages/cancel", post(selection::cancel))
         .route("/api/messages/{id}", get(message::load))
         .route("/api/messages/{id}/events", get(message::events))
         .route("/api/messages/{id}/cancel", post(message::cancel))
@@ -176,6 +179,8 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/messages"),
     ("POST", "/api/messages"),
     ("POST", "/api/messages/batch"),
+    ("POST", "/api/messages/retry"),
+    ("POST", "/api/messages/cancel"),
     ("GET", "/api/messages/{id}"),
     ("GET", "/api/messages/{id}/events"),
     ("POST", "/api/messages/{id}/cancel"),

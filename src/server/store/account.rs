@@ -193,6 +193,7 @@ impl AccountRow {
             smtp: self.settings.as_deref().map(read_settings).transpose()?,
             last_error: self.last_error,
             mailbox_error: self.mailbox_error,
+            is_default: false,
             is_demo: self.demo_at.is_some(),
             is_platform: self.platform.is_some(),
             created_at: Timestamp(self.created_at),

@@ -29,11 +29,17 @@ const FIND: &str = select!("where m.id = $1 and m.organization_id = $2");
 /// Every filter but the cursor is optional; the page goes down the index from the cursor, so a page costs the same at
 /// both ends of history. Text and pattern are both lowered by the engine: SQLite lowers ASCII only.
 const LIST: &str = select!(
-    "where m.organization_id = $1 and m.id < $2 and (cast($3 as text) is null or m.status = $3) and (cast($4 as text) is null or m.channel = $4) \
+    "where m.organization_id = $1 and m.id < $2 and m.id >= $9 and (cast($3 as text) is null or m.status = $3) and (cast($4 as text) is null or m.channel = $4) \
      and (cast($5 as text) is null or m.account_id = $5) and (cast($6 as text) is null or m.lead_id = $6) \
-     and (cast($7 as text) is null or lower(m.body) like lower($7) escape '!' or lower(m.recipient) like lower($7) escape '!') \
-     order by m.id desc limit $8"
+     and (cast($7 as text) is null or lower(m.body) like lower($7) escape '!' or lower(m.recipient) like lower($7) escape '!' \
+     or lower(m.subject) like lower($7) escape '!') order by m.id desc limit $8"
 );
+/// How many messages from the cursor on the other filters let pass, up to a number, and the last one of them: where a search
+/// ends that has found too little.
+const REACH: &str = "select count(*), min(q.id) from (select m.id from message m where m.organization_id = $1 and m.id < $2 \
+     and (cast($3 as text) is null or m.status = $3) and (cast($4 as text) is null or m.channel = $4) \
+     and (cast($5 as text) is null or m.account_id = $5) and (cast($6 as text) is null or m.lead_id = $6) \
+     order by m.id desc limit $7) as q";
 /// Sorts after every id.
 const NEWEST: &str = "ZZZZZZZZZZZZZZZZZZZZZZZZZZ";
 macro_rules! insert {
@@ -92,7 +98,7 @@ const HAS_DEMO: &str =
 
 /// For the prepare test.
 pub const STATEMENTS: &[&str] =
-    &[FIND, LIST, EVENTS, FIND_BY_PROVIDER_ID, FIND_KEY, KEEP_WAITED, REMOVE_DEMO, HAS_DEMO];
+    &[FIND, LIST, REACH, EVENTS, FIND_BY_PROVIDER_ID, FIND_KEY, KEEP_WAITED, REMOVE_DEMO, HAS_DEMO];
 
 /// Statements that differ.
 pub const DUAL: &[Sql] = &[INSERT, TAKE_KEYS, INSERT_EVENTS];
@@ -227,12 +233,21 @@ pub async fn find(
     found.map(MessageRow::read).transpose()
 }
 
-/// One page, newest first.
+/// Messages that a search reads for one page.
+pub const SEARCHED: u32 = 20_000;
+
+/// One page, newest first. A search reads `searched` messages and no more: the page that it gives may be short, even
+/// empty, and still have a next one.
 pub async fn list(
     conn: &mut Conn,
     organization: &OrganizationId,
     filter: &MessageFilter,
+    searched: u32,
 ) -> sqlx::Result<Page<StoredMessage>> {
+    let reach = match &filter.q {
+        Some(_) => reach(conn, organization, filter, searched).await?,
+        None => None,
+    };
     let rows: Vec<MessageRow> = sqlx::query_as(LIST)
         .bind(organization.as_str())
         .bind(filter.cursor.as_ref().map_or(NEWEST, MessageId::as_str))
@@ -242,14 +257,37 @@ pub async fn list(
         .bind(filter.lead_id.as_ref().map(LeadId::as_str))
         .bind(filter.q.as_deref().map(like))
         .bind(filter.limit.asked())
+        .bind(reach.as_deref().unwrap_or_default())
         .fetch_all(conn)
         .await?;
     let messages = rows.into_iter().map(MessageRow::read).collect::<sqlx::Result<Vec<_>>>()?;
-    Ok(Page::from_rows(messages, filter.limit, |stored| stored.message.id.to_string()))
+    let mut page = Page::from_rows(messages, filter.limit, |stored| stored.message.id.to_string());
+    page.next_cursor = page.next_cursor.or(reach);
+    Ok(page)
+}
+
+/// The last message that a search reads; `None` when it reads all there are.
+async fn reach(
+    conn: &mut Conn,
+    organization: &OrganizationId,
+    filter: &MessageFilter,
+    searched: u32,
+) -> sqlx::Result<Option<String>> {
+    let (seen, last): (i64, Option<String>) = sqlx::query_as(REACH)
+        .bind(organization.as_str())
+        .bind(filter.cursor.as_ref().map_or(NEWEST, MessageId::as_str))
+        .bind(filter.status.map(Status::as_str))
+        .bind(filter.channel.map(Channel::as_str))
+        .bind(filter.account_id.as_ref().map(AccountId::as_str))
+        .bind(filter.lead_id.as_ref().map(LeadId::as_str))
+        .bind(i64::from(searched))
+        .fetch_one(conn)
+        .await?;
+    Ok(last.filter(|_| seen >= i64::from(searched)))
 }
 
 /// The pattern that finds `text` anywhere, literally.
-fn like(text: &str) -> String {
+pub(super) fn like(text: &str) -> String {
     let literal = text.replace('!', "!!").replace('%', "!%").replace('_', "!_");
     format!("%{literal}%")
 }

@@ -19,6 +19,7 @@ pub mod oracle;
 pub mod queue;
 pub mod report;
 pub mod row;
+pub mod selection;
 pub mod session;
 pub mod suppression;
 pub mod tally;
@@ -258,6 +259,7 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         message::STATEMENTS,
         oracle::STATEMENTS,
         queue::STATEMENTS,
+        selection::STATEMENTS,
         session::STATEMENTS,
         suppression::STATEMENTS,
         tally::STATEMENTS,
@@ -271,6 +273,7 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         lane::DUAL,
         message::DUAL,
         queue::DUAL,
+        selection::DUAL,
         report::DUAL,
         tally::DUAL,
         usage::DUAL,

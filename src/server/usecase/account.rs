@@ -11,6 +11,7 @@ use crate::{
         field_error::FieldErrors,
         forecast::Forecast,
         id::{AccountId, OrganizationId},
+        limit::{Pace, PaceForm},
         message::{Source, Status, WaitingReason},
         phone::PhoneNumber,
         secret::Secret,
@@ -19,7 +20,7 @@ use crate::{
     },
     server::{
         App, Who,
-        bucket::{Bucket, day_of},
+        bucket::{Bucket, day_of, is_zone},
         channel::{Login, Mailbox, Probe, TestError},
         error::Error,
         live::Topic,
@@ -105,7 +106,8 @@ pub async fn list(who: &Who) -> Result<Vec<Account>, Error> {
 /// The same for whoever acts for all of the organization.
 pub(super) async fn list_of(app: &App, organization: &OrganizationId) -> Result<Vec<Account>, Error> {
     let mut conn = app.db.read().await?;
-    let accounts = store::account::list(&mut conn, organization).await?;
+    let mut accounts = store::account::list(&mut conn, organization).await?;
+    mark_defaults(&mut accounts);
     Ok(all_with_usage(&mut conn, app, organization, accounts).await?)
 }
 
@@ -144,6 +146,16 @@ async fn all_with_usage(
         stored.account
     };
     Ok(accounts.into_iter().map(with_usage).collect())
+}
+
+/// The same choice as [`store::account::find_default`].
+fn mark_defaults(accounts: &mut [StoredAccount]) {
+    for channel in Channel::ALL {
+        let able = accounts.iter_mut().filter(|stored| stored.account.channel == channel && stored.account.is_active);
+        if let Some(first) = able.min_by_key(|stored| (stored.is_stopped, stored.account.id.clone())) {
+            first.account.is_default = true;
+        }
+    }
 }
 
 /// One account, as stored.
@@ -306,6 +318,26 @@ pub(super) async fn forecast_of(
     let (_, tomorrow) = day_of(today, &account.pace.time_zone);
     let due = store::dashboard::due(conn, &account.id, organization, today, tomorrow).await?;
     Ok(Forecast::of(account, due, now, today))
+}
+
+/// The part of the edit form about the pace, by the names of the API.
+pub fn read_pace(
+    who: &Who,
+    account: &Account,
+    typed: &BTreeMap<String, String>,
+) -> Result<(Option<u32>, Pace), FieldErrors> {
+    let of = |name: &str| typed.get(name).cloned().unwrap_or_default();
+    let form = PaceForm {
+        rate_per_second: of("rate_per_second"),
+        min_gap_seconds: of("min_gap_seconds"),
+        limit_window: of("limit_window"),
+        time_zone: of("time_zone"),
+        warmup_start: of("warmup_start"),
+        warmup_step: of("warmup_step"),
+        on_unknown: of("on_unknown"),
+        used_elsewhere_today: of("used_elsewhere_today"),
+    };
+    form.parse(&account.pace, who.app.clock.now(), is_zone)
 }
 
 /// Changes the settings that are named. A raised limit or a switched-on account wakes what waits for it.

@@ -1,6 +1,6 @@
 //! Messages: send, list, tell the story, cancel, retry, resolve.
 
-use super::{account::with_usage, platform, session::hash_token};
+use super::{account::with_usage, platform, session::hash_token, waiting};
 use crate::{
     api::error::ApiError,
     domain::{
@@ -15,7 +15,7 @@ use crate::{
         },
         page::Page,
         segment,
-        time::{SECOND, Timestamp},
+        time::{MINUTE, SECOND, Timestamp},
     },
     server::{
         App, Who,
@@ -178,6 +178,18 @@ pub async fn keep_waited(who: &Who, idempotency: &Idempotency, answer: String) -
             answer
         }
     }
+}
+
+/// The instant of a form's date and time, as the API writes it; empty when none is wished for.
+pub fn read_send_at(who: &Who, typed: &str, minutes_east: &str) -> Result<String, Error> {
+    if typed.trim().is_empty() {
+        return Ok(String::new());
+    }
+    let refuse = |why: &str| Error::from(FieldErrors::one("send_at", why));
+    let at = Timestamp::parse_local(typed.trim(), minutes_east.parse().unwrap_or_default());
+    let at = at.map_err(|_| refuse("must be a date and a time"))?;
+    // A program may be late and means now; a person has mistyped.
+    if at.plus(MINUTE) < who.app.clock.now() { Err(refuse("is in the past")) } else { Ok(at.to_string()) }
 }
 
 /// Stores many messages, each for itself and answered in their order: what is wrong with one does not hold up the others.
@@ -433,7 +445,10 @@ async fn explain_all(conn: &mut Conn, app: &App, messages: &mut [StoredMessage])
     let now = app.clock.now();
     let mut accounts: HashMap<AccountId, Option<StoredAccount>> = HashMap::new();
     for StoredMessage { message, account_id, .. } in messages {
-        let Some(id) = account_id.clone().filter(|_| message.status == Status::Queued) else { continue };
+        if !matches!(message.status, Status::Queued | Status::Unknown) {
+            continue;
+        }
+        let Some(id) = account_id.clone() else { continue };
         if !accounts.contains_key(&id) {
             let mut found = store::account::find_any(conn, &id).await?;
             if let Some(stored) = &mut found {
@@ -441,7 +456,10 @@ async fn explain_all(conn: &mut Conn, app: &App, messages: &mut [StoredMessage])
             }
             accounts.insert(id.clone(), found);
         }
-        if let Some(Some(stored)) = accounts.get(&id) {
+        let account = accounts.get(&id).and_then(Option::as_ref);
+        if message.status == Status::Unknown {
+            message.waiting = Some(waiting::evidence(app, message, account, now));
+        } else if let Some(stored) = account {
             explain(message, stored, now);
         }
     }
@@ -450,8 +468,9 @@ async fn explain_all(conn: &mut Conn, app: &App, messages: &mut [StoredMessage])
 
 /// What a message says that waits for the next day.
 pub fn limit_reached(account: &Account, limit: u32) -> String {
+    let messages = if limit == 1 { "message" } else { "messages" };
     format!(
-        "{} has sent its {limit} messages of today. It goes out when the account's next day begins.",
+        "{} has sent its {limit} {messages} of today. It goes out when the account's next day begins.",
         account.display_name
     )
 }
@@ -462,7 +481,8 @@ pub async fn list(who: &Who, filter: &MessageFilter) -> Result<Page<Message>, Er
         return Ok(Page { data: Vec::new(), next_cursor: None });
     }
     let mut conn = who.app.db.read().await?;
-    let Page { mut data, next_cursor } = store::message::list(&mut conn, &who.organization.id, filter).await?;
+    let Page { mut data, next_cursor } =
+        store::message::list(&mut conn, &who.organization.id, filter, store::message::SEARCHED).await?;
     explain_all(&mut conn, &who.app, &mut data).await?;
     Ok(Page { data: data.into_iter().map(|stored| stored.message).collect(), next_cursor })
 }
@@ -508,7 +528,10 @@ async fn change(
                     store::queue::cancel(conn, id, now).await?;
                 }
                 // A person may be wrong: what the earlier try had reserved stays used.
-                Status::Queued => store::queue::requeue(conn, id, now, None, now).await?,
+                Status::Queued => {
+                    refuse_deleted(conn, who, &locked).await?;
+                    store::queue::requeue(conn, id, now, None, now).await?;
+                }
                 status => {
                     let accepted_at = Some(now);
                     let settled =
@@ -528,6 +551,15 @@ async fn change(
     who.app.live.publish(&who.organization.id, Topic::Messages, Some(id.as_str()));
     who.app.wake.notify_one();
     load(who, id).await
+}
+
+/// What goes through a deleted account would wait for ever.
+async fn refuse_deleted(conn: &mut Conn, who: &Who, stored: &StoredMessage) -> Result<(), Error> {
+    let Some(id) = &stored.message.account_id else { return Ok(()) };
+    match store::account::find(conn, id, &who.organization.id).await? {
+        Some(_) => Ok(()),
+        None => Err(Error::conflict("account_deleted", "Its account was deleted; nothing can be sent through it")),
+    }
 }
 
 /// Stops a message that has not left.

@@ -15,5 +15,7 @@ pub mod mailbox;
 pub mod message;
 pub mod platform;
 pub mod report;
+pub mod selection;
 pub mod session;
+mod waiting;
 pub mod webhook;

@@ -1,6 +1,6 @@
 //! The dialog that changes an account: name and limit, and new credentials.
 
-use super::{HERE, connect::Credentials, limit::LimitFields};
+use super::{HERE, connect::Credentials, limit::LimitFields, pace::PaceFields};
 use crate::{
     api::account::load_account,
     domain::{account::Account, id::AccountId},
@@ -41,6 +41,7 @@ fn Forms(account: Account, update: Post<Account>, replace: Post<Account>) -> imp
     let (faults, secret_faults) = (Faults::of_post(update), Faults::of_post(replace));
     let (id, secret_id) = (account.id.to_string(), account.id.to_string());
     let provider = account.provider;
+    let of_pace = account.clone();
     let has_failed = secret_faults.answer().with_untracked(Option::is_some);
     view! {
         <PostForm to=update>
@@ -56,6 +57,7 @@ fn Forms(account: Account, update: Post<Account>, replace: Post<Account>) -> imp
                 confirmation=faults.typed("confirmation").unwrap_or_default()
                 faults
             />
+            <PaceFields account=of_pace faults />
             <FormError error=faults.answer() />
             <div class="row end">
                 <a class="btn" href=HERE data-noscroll="">

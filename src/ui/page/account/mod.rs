@@ -6,6 +6,7 @@ mod dialog;
 mod edit;
 mod limit;
 mod mailbox;
+mod pace;
 mod row;
 
 use crate::{

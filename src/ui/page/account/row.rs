@@ -1,16 +1,18 @@
 //! One account in the list.
 
 use crate::{
-    api::account::{SetAccountActive, TestAccount},
+    api::account::{SetAccountActive, TestAccount, TryAccount},
     domain::{
         account::{Account, Health, TestOutcome},
         email_account::SmtpSecurity,
+        message::WaitingReason,
     },
     ui::part::{
         badge::{ChannelBadge, ChannelTile},
         icon::{Draw, Icon},
         live::Live,
         post::{Post, PostForm},
+        time::Time,
         toast::Toasts,
         usage_bar::usage_bar,
     },
@@ -34,11 +36,11 @@ pub fn AccountRow(
         found.or_else(|| last.cloned()).unwrap_or_else(|| first.clone())
     });
     let wanted = RwSignal::new(None::<bool>);
-    let (switch, test) = (switch_of(account, wanted), test_of(account));
+    let (switch, test, again) = (switch_of(account, wanted), test_of(account), try_of());
     move || {
         let mut now = account.get();
         now.is_active = wanted.get().unwrap_or(now.is_active);
-        row(now, switch, test)
+        row(now, switch, test, again)
     }
 }
 
@@ -88,7 +90,37 @@ fn state_of(health: Health) -> &'static str {
     }
 }
 
-fn row(now: Account, switch: Post<Account>, test: Post<TestOutcome>) -> impl IntoView {
+/// Lets it go on at once, although its provider wants a pause.
+fn try_of() -> Post<Account> {
+    let (live, toasts) = (Live::get(), Toasts::get());
+    Post::to::<TryAccount>(move |account| {
+        toasts.good(format!("{} tries again.", account.display_name));
+        let _ = live.accounts.try_update(|n| *n += 1);
+    })
+    .or_toast()
+}
+
+/// Until when nothing leaves, and the button for who does not want to wait. A limit is waited for: it is no fault.
+fn wait_of(now: &Account, again: Post<Account>) -> Option<AnyView> {
+    let block = now.block.as_ref().filter(|_| now.is_active)?;
+    let words = if block.reason == WaitingReason::Provider { "It goes on " } else { "Limit reached; it goes on " };
+    let until = block.until.map(|at| view! { <small class="soft line">{words} <Time at /></small> });
+    let button = (block.reason == WaitingReason::Provider).then(|| {
+        let (id, label) = (now.id.to_string(), format!("Try {} now", now.display_name));
+        view! {
+            <PostForm to=again>
+                <input type="hidden" name="id" value=id />
+                <button class="btn small" disabled=again.pending().get() aria-label=label>
+                    "Try now"
+                </button>
+            </PostForm>
+        }
+    });
+    Some(view! { {until} {button} }.into_any())
+}
+
+fn row(now: Account, switch: Post<Account>, test: Post<TestOutcome>, again: Post<Account>) -> impl IntoView {
+    let wait = wait_of(&now, again);
     let (health, fault) = now.health();
     let (state, fault) = (state_of(health), fault.map(str::to_owned));
     let Account { id, channel, address, display_name: name, is_active, .. } = now;
@@ -119,6 +151,7 @@ fn row(now: Account, switch: Post<Account>, test: Post<TestOutcome>) -> impl Int
             <td class="wide">
                 <span class=state>{health.label()}</span>
                 {fault.map(|fault| view! { <small>{fault}</small> })}
+                {wait}
             </td>
             <td class="act">
                 <div>

@@ -1,13 +1,13 @@
 //! The dialog that sends a message.
 
-use super::{Accounts, HERE, known};
+use super::{
+    Accounts, known,
+    preview::{Draft, Preview},
+    text::BodyField,
+};
 use crate::{
     api::message::SendMessage,
-    domain::{
-        channel::Channel,
-        message::{BODY_MAX, EMAIL_BODY_MAX},
-        segment::{Encoding, measure},
-    },
+    domain::{account::Account, channel::Channel},
     ui::part::{
         error_box::FormError,
         field::Field,
@@ -20,36 +20,43 @@ use crate::{
     },
 };
 use leptos::{html, prelude::*};
+use wasm_bindgen::JsValue;
 use web_sys::HtmlFormElement;
 
 /// The dialog; on success the visitor is on the page of the message.
 #[component]
-pub fn ComposeDialog(accounts: Accounts) -> impl IntoView {
+pub fn ComposeDialog(
+    accounts: Accounts,
+    /// The list that it was opened on.
+    back: String,
+) -> impl IntoView {
     let action = Post::to::<SendMessage>(|_| {});
     let faults = Faults::of_post(action);
     let typed = move |field| faults.typed(field).unwrap_or_default();
     let hydrated = Hydrated::get();
     let channel = RwSignal::new(Channel::from_name(&typed("channel")).unwrap_or(Channel::Whatsapp));
-    let text = RwSignal::new(typed("body"));
+    let draft = RwSignal::new(Draft { to: typed("to"), subject: typed("subject"), body: typed("body") });
+    let chosen = RwSignal::new(typed("account_id"));
     let form = NodeRef::<html::Form>::new();
-    let is_complete = RwSignal::new(false);
     let look = move |form: &HtmlFormElement| {
-        let (to, body) = (text_of(form, "to"), text_of(form, "body"));
-        is_complete.set(!to.trim().is_empty() && !body.trim().is_empty());
-        if let Some(chosen) = Channel::from_name(&text_of(form, "channel")) {
+        let text = |name| text_of(form, name);
+        if let Some(chosen) = Channel::from_name(&text("channel")) {
             channel.set(chosen);
         }
-        text.set(body);
+        chosen.set(text("account_id"));
+        draft.set(Draft { to: text("to"), subject: text("subject"), body: text("body") });
     };
     Effect::new(move || {
         if let Some(form) = form.get() {
             look(&form);
         }
     });
-    let is_mail = move || channel.get() == Channel::Email;
-    let blocked = Signal::derive(move || hydrated.get() && !is_complete.get());
+    let sender = Memo::new(move |_| sender(&known(accounts), channel.get(), &chosen.get()));
+    let is_complete = move || draft.with(|draft| !draft.to.trim().is_empty() && !draft.body.trim().is_empty());
+    let blocked = Signal::derive(move || hydrated.get() && !is_complete());
+    let is_other = move || hydrated.get() && channel.get() != Channel::Email;
     view! {
-        <Modal title="Send a message" back=HERE opener="send-message">
+        <Modal title="Send a message" back=back.clone() opener="send-message">
             <PostForm
                 to=action
                 node_ref=form
@@ -59,51 +66,39 @@ pub fn ComposeDialog(accounts: Accounts) -> impl IntoView {
                     }
                 }
             >
-                <fieldset class="choices">
-                    <legend>"Channel"</legend>
-                    <div class="tiles">
-                        {Channel::ALL
-                            .map(|choice| {
-                                let is_chosen = channel.get_untracked() == choice;
-                                view! {
-                                    <label class=format!("tile-choice {}", choice.as_str())>
-                                        <input type="radio" name="channel" value=choice.as_str() checked=is_chosen />
-                                        <Draw icon=Icon::of(choice) />
-                                        {choice.label()}
-                                    </label>
-                                }
-                            })
-                            .collect_view()}
+                <div class="compose">
+                    <div class="stack">
+                        <Channels first=channel.get_untracked() />
+                        <AccountField accounts channel chosen=typed("account_id") />
+                        <Field
+                            name="to"
+                            label="Recipient"
+                            placeholder="+14155552671"
+                            value=typed("to")
+                            hint="A phone number with country code; for e-mail an address."
+                            faults
+                        />
+                        <div hidden=is_other>
+                            <Field
+                                name="subject"
+                                label="Subject"
+                                aside="e-mail only"
+                                value=typed("subject")
+                                required=false
+                                faults
+                            />
+                        </div>
+                        <BodyField value=typed("body") draft channel faults />
+                        <When faults />
                     </div>
-                </fieldset>
-                <div class="field">
-                    <label for="f-account_id">"Account"</label>
-                    <Suspense>
-                        <AccountChoice accounts channel chosen=typed("account_id") />
-                    </Suspense>
+                    <aside class="preview" aria-label="Preview" hidden=move || !hydrated.get()>
+                        <h3>"Preview"</h3>
+                        <Preview channel draft sender />
+                    </aside>
                 </div>
-                <Field
-                    name="to"
-                    label="Recipient"
-                    placeholder="+14155552671"
-                    value=typed("to")
-                    hint="A phone number with country code; for e-mail an address."
-                    faults
-                />
-                <div hidden=move || hydrated.get() && !is_mail()>
-                    <Field
-                        name="subject"
-                        label="Subject"
-                        aside="e-mail only"
-                        value=typed("subject")
-                        required=false
-                        faults
-                    />
-                </div>
-                <BodyField value=typed("body") text channel faults />
                 <FormError error=faults.answer() />
                 <div class="foot">
-                    <a class="btn" href=HERE data-noscroll="">
+                    <a class="btn" href=back data-noscroll="">
                         "Cancel"
                     </a>
                     <Submit pending=action.pending() busy="Sending…" blocked>
@@ -115,101 +110,126 @@ pub fn ComposeDialog(accounts: Accounts) -> impl IntoView {
     }
 }
 
-/// The accounts of the channel; without a script, those of all channels.
+/// The account that a message goes through: the chosen one, else the default of the channel.
+fn sender(accounts: &[Account], channel: Channel, chosen: &str) -> Option<Account> {
+    let mut of_channel = accounts.iter().filter(|account| account.channel == channel);
+    let found = of_channel.clone().find(|account| account.id.as_str() == chosen);
+    found.or_else(|| of_channel.find(|account| account.is_default)).cloned()
+}
+
 #[component]
-fn AccountChoice(accounts: Accounts, channel: RwSignal<Channel>, chosen: String) -> impl IntoView {
-    let hydrated = Hydrated::get();
+fn Channels(first: Channel) -> impl IntoView {
+    let tile = move |choice: Channel| {
+        view! {
+            <label class=format!("tile-choice {}", choice.as_str())>
+                <input type="radio" name="channel" value=choice.as_str() checked=choice == first />
+                <Draw icon=Icon::of(choice) />
+                {choice.label()}
+            </label>
+        }
+    };
     view! {
-        <select id="f-account_id" name="account_id">
-            <option value="">"Default (the oldest active account)"</option>
-            {move || {
-                known(accounts)
-                    .into_iter()
-                    .map(|account| {
-                        let is_chosen = account.id.as_str() == chosen;
-                        let of = account.channel;
-                        let is_other = move || hydrated.get() && channel.get() != of;
-                        let state = if account.is_active { "" } else { ", inactive" };
-                        view! {
-                            <option
-                                value=account.id.to_string()
-                                selected=is_chosen
-                                hidden=is_other
-                                disabled=is_other
-                            >
-                                {format!("{} ({}{state})", account.display_name, of.label())}
-                            </option>
-                        }
-                    })
-                    .collect_view()
-            }}
-        </select>
+        <fieldset class="choices">
+            <legend>"Channel"</legend>
+            <div class="tiles">{Channel::ALL.map(tile).collect_view()}</div>
+        </fieldset>
     }
 }
 
-/// The text, and what it will be counted as.
+/// The accounts of the channel; without a script, those of all channels.
 #[component]
-fn BodyField(value: String, text: RwSignal<String>, channel: RwSignal<Channel>, faults: Faults) -> impl IntoView {
-    let message = Memo::new(move |_| faults.of("body"));
-    let count = move || text.with(|text| describe(text, channel.get()));
+fn AccountField(accounts: Accounts, channel: RwSignal<Channel>, chosen: String) -> impl IntoView {
+    let hydrated = Hydrated::get();
+    let default = move || {
+        let of_channel = sender(&known(accounts), channel.get(), "").filter(|_| hydrated.get());
+        of_channel.map_or_else(
+            || "Default of the channel".to_owned(),
+            |account| format!("Default ({})", account.display_name),
+        )
+    };
+    let is_missing = move || {
+        hydrated.get() && accounts.with(|loaded| matches!(loaded, Some(Ok(_)))) && {
+            !known(accounts).iter().any(|account| account.channel == channel.get())
+        }
+    };
+    let option = move |account: Account| {
+        let is_chosen = account.id.as_str() == chosen;
+        let of = account.channel;
+        let is_other = move || hydrated.get() && channel.get() != of;
+        let mark = match (account.is_default, account.is_active) {
+            (true, _) => ", default",
+            (_, false) => ", inactive",
+            _ => "",
+        };
+        view! {
+            <option value=account.id.to_string() selected=is_chosen hidden=is_other disabled=is_other>
+                {format!("{} ({}{mark})", account.display_name, of.label())}
+            </option>
+        }
+    };
     view! {
         <div class="field">
-            <label for="f-body">"Message"</label>
-            <textarea
-                id="f-body"
-                name="body"
-                rows="5"
-                required
-                maxlength=EMAIL_BODY_MAX.to_string()
-                aria-invalid=move || message.get().map(|_| "true")
-                aria-describedby="f-body-fault f-body-count"
-            >
-                {value}
-            </textarea>
-            <span class="fault" id="f-body-fault">
-                {message}
-            </span>
-            <span class="hint" id="f-body-count">
-                {count}
-            </span>
+            <label for="f-account_id">"Account"</label>
+            <Suspense>
+                <select id="f-account_id" name="account_id">
+                    <option value="">{default}</option>
+                    {move || known(accounts).into_iter().map(&option).collect_view()}
+                </select>
+                {move || {
+                    is_missing()
+                        .then(|| {
+                            view! {
+                                <span class="hint">
+                                    {format!("No account for {} is connected. ", channel.get().label())}
+                                    <a href="/accounts?add=1">"Connect one"</a>
+                                </span>
+                            }
+                        })
+                }}
+            </Suspense>
         </div>
     }
 }
 
-/// "42 characters, 1 segment (GSM-7)", and why it is Unicode if it is.
-fn describe(text: &str, channel: Channel) -> String {
-    let characters = text.chars().count();
-    let many = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
-    match channel {
-        Channel::Email => many(characters, "character"),
-        Channel::Whatsapp => format!("{} of {BODY_MAX}", many(characters, "character")),
-        Channel::Sms => {
-            let segments = measure(text);
-            let count = many(usize::try_from(segments.count).unwrap_or_default(), "segment");
-            let why = match segments.encoding {
-                Encoding::Gsm7 => String::new(),
-                Encoding::Ucs2 => {
-                    let few: Vec<String> = segments.forced_by.iter().take(3).map(char::to_string).collect();
-                    format!(" because of {}", few.join(" "))
-                }
-            };
-            let left =
-                if segments.count == 0 { String::new() } else { format!("; {} left in the last", segments.left) };
-            format!("{}, {count} ({}{why}){left}", many(characters, "character"), segments.encoding.label())
-        }
+/// Not before an instant: in the viewer's zone, which goes along with it; without a script in UTC.
+#[component]
+fn When(faults: Faults) -> impl IntoView {
+    let hydrated = Hydrated::get();
+    let typed = move |field| faults.typed(field).unwrap_or_default();
+    let is_open = !typed("send_at").is_empty();
+    let message = Memo::new(move |_| faults.of("send_at"));
+    let east = RwSignal::new(typed("minutes_east"));
+    view! {
+        <details open=is_open>
+            <summary>"Send later"</summary>
+            <div class="field">
+                <label for="f-send_at">
+                    "Not before " <small>{move || if hydrated.get() { "in your time zone" } else { "in UTC" }}</small>
+                </label>
+                <input
+                    id="f-send_at"
+                    name="send_at"
+                    type="datetime-local"
+                    value=typed("send_at")
+                    aria-invalid=move || message.get().map(|_| "true")
+                    aria-describedby="f-send_at-fault f-send_at-hint"
+                    on:input=move |event| east.set(minutes_east(&event_target_value(&event)))
+                />
+                <span class="fault" id="f-send_at-fault">
+                    {message}
+                </span>
+                <span class="hint" id="f-send_at-hint">
+                    "It waits until then; it can be canceled as long as it waits."
+                </span>
+            </div>
+            <input type="hidden" name="minutes_east" prop:value=east value=east.get_untracked() />
+        </details>
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_count_says_what_an_sms_costs_and_why() {
-        assert_eq!(describe("", Channel::Sms), "0 characters, 0 segments (GSM-7)");
-        assert_eq!(describe("Hello", Channel::Sms), "5 characters, 1 segment (GSM-7); 155 left in the last");
-        let dear = describe("It’s", Channel::Sms);
-        assert_eq!(dear, "4 characters, 1 segment (Unicode because of ’); 66 left in the last");
-        assert_eq!(describe("a", Channel::Whatsapp), "1 character of 1600");
-    }
+/// How far east of UTC the viewer's zone is then: half of the year it may be another hour.
+#[expect(clippy::cast_possible_truncation, reason = "a day has 1440 minutes")]
+fn minutes_east(local: &str) -> String {
+    let west = js_sys::Date::new(&JsValue::from_str(local)).get_timezone_offset();
+    if west.is_nan() { String::new() } else { (-west as i64).to_string() }
 }

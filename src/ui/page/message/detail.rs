@@ -1,8 +1,11 @@
 //! One message: what it says, where it is, and its whole story.
 
 use crate::{
-    api::message::{CancelMessage, ResolveMessage, RetryMessage, load_message},
-    domain::message::{Direction, Event, Message, Source, Status, Story},
+    api::{
+        account::TryAccount,
+        message::{CancelMessage, ResolveMessage, RetryMessage, load_message},
+    },
+    domain::message::{Direction, Event, Message, Source, Status, Story, Waiting, WaitingReason},
     ui::part::{
         badge::{ChannelBadge, StatusBadge},
         error_box::ErrorBox,
@@ -11,6 +14,7 @@ use crate::{
         post::{Post, PostForm},
         submit::Submit,
         time::Time,
+        toast::Toasts,
     },
 };
 use leptos::{either::Either, prelude::*};
@@ -81,24 +85,78 @@ fn Whole(story: Story) -> impl IntoView {
     }
 }
 
-/// Why it waits, or what went wrong.
+/// Why it waits, since when, and what comes next and when; or what went wrong.
 #[component]
 fn Trouble(message: Message) -> impl IntoView {
+    let next = next_of(message.status);
+    let account = message.account_id.map(|id| id.to_string());
     view! {
-        {message
-            .waiting
-            .map(|waiting| {
-                view! {
-                    <div class="notice warn">
-                        {waiting.detail} {waiting.until.map(|at| view! { " It goes out " <Time at /> "." })}
-                    </div>
-                }
-            })}
+        {message.waiting.map(|waiting| view! { <Wait waiting account /> })}
+        {next.map(|next| view! { <p class="notice">{next}</p> })}
         {message
             .error
             .map(|error| {
                 view! { <div class="notice bad">{error.message} <small>"Code " {error.code}</small></div> }
             })}
+    }
+}
+
+/// What happens next to a message that is on its way.
+fn next_of(status: Status) -> Option<&'static str> {
+    match status {
+        Status::Sending => Some("It is being handed to the provider right now."),
+        Status::Accepted => Some("The provider has it, and will say what becomes of it."),
+        Status::Sent => Some("It left. A receipt may still come; not every carrier and mail server sends one."),
+        _ => None,
+    }
+}
+
+/// Why, since when, until when, and what a person can do so that it need not wait.
+#[component]
+fn Wait(waiting: Waiting, account: Option<String>) -> impl IntoView {
+    let (live, toasts) = (Live::get(), Toasts::get());
+    let again = Post::to::<TryAccount>(move |account| {
+        toasts.good(format!("{} tries again.", account.display_name));
+        live.resync();
+    })
+    .or_toast();
+    let until = match (waiting.reason, waiting.until) {
+        (WaitingReason::Evidence, Some(at)) => view! { "Decided by " <Time at precise=true /> "." }.into_any(),
+        (_, Some(at)) => view! { "It is tried next " <Time at /> "." }.into_any(),
+        (WaitingReason::Turn, None) => "It goes out by itself.".into_any(),
+        (WaitingReason::Evidence, None) => ().into_any(),
+        (_, None) => "It goes out as soon as that is done.".into_any(),
+    };
+    let action = account.and_then(|id| match waiting.reason {
+        WaitingReason::Provider => Some(
+            view! {
+                <PostForm to=again>
+                    <input type="hidden" name="id" value=id />
+                    <button class="btn small" disabled=again.pending()>
+                        "Try now"
+                    </button>
+                </PostForm>
+            }
+            .into_any(),
+        ),
+        WaitingReason::DailyLimit | WaitingReason::AccountError => {
+            let words =
+                if waiting.reason == WaitingReason::DailyLimit { "Change the limit" } else { "Enter credentials" };
+            let href = format!("/accounts?edit={id}");
+            Some(view! { <a class="btn small" href=href>{words}</a> }.into_any())
+        }
+        WaitingReason::AccountInactive => {
+            Some(view! { <a class="btn small" href="/accounts">"Open the accounts"</a> }.into_any())
+        }
+        WaitingReason::Scheduled | WaitingReason::Turn | WaitingReason::Evidence => None,
+    });
+    view! {
+        <div class="notice warn">
+            <b>{waiting.reason.label()}</b>
+            <p>{waiting.detail} " " {until}</p>
+            <small>"Since " <Time at=waiting.since /></small>
+            {action}
+        </div>
     }
 }
 
@@ -133,9 +191,6 @@ fn Actions(message: Message) -> impl IntoView {
         }
         .into_any(),
         Status::Unknown => view! {
-            <div class="notice warn">
-                "Nobody knows whether this message went out. Look into the provider's log, then decide."
-            </div>
             <PostForm to=resolve>
                 <input type="hidden" name="id" value=id />
                 <div class="row">

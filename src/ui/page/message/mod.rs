@@ -2,26 +2,23 @@
 
 mod compose;
 pub mod detail;
+mod preview;
+mod row;
+mod selection;
+mod text;
 
 use crate::{
-    api::{account::list_accounts, error::ApiError, message::list_messages},
+    api::{account::list_accounts, error::ApiError, message::list_messages, selection::ApplySelection},
     domain::{
         account::Account,
         channel::Channel,
-        message::{Direction, Message, Status},
+        message::{Message, Status},
         page::Page,
+        selection::{Bulk, Done},
     },
     ui::part::{
-        badge::{ChannelBadge, ChannelTile, StatusBadge},
-        empty_state::EmptyState,
-        error_box::ErrorBox,
-        icon::Icon,
-        late::late,
-        live::Live,
-        page_head::PageHead,
-        shown::Shown,
-        skeleton::TableSkeleton,
-        time::Time,
+        empty_state::EmptyState, error_box::ErrorBox, icon::Icon, late::late, live::Live, page_head::PageHead,
+        post::Post, shown::Shown, skeleton::TableSkeleton, toast::Toasts,
     },
 };
 use compose::ComposeDialog;
@@ -31,6 +28,8 @@ use leptos::{
     wasm_split::{SplitLoaderError, wasm_split},
 };
 use leptos_router::{LazyRoute, components::Form, hooks::use_query_map, lazy_route, location::Url, params::ParamsMap};
+use row::{Posts, Row};
+use selection::{BulkDialog, Bulks, Offered, offered, told};
 
 /// The page without a dialog.
 const HERE: &str = "/messages";
@@ -61,8 +60,17 @@ impl Asked {
 
     /// The address of another page of the same list.
     fn href(&self, cursor: Option<&str>) -> String {
+        self.address(cursor.map(|cursor| ("cursor", cursor)))
+    }
+
+    /// The address of the newest page with one thing more.
+    fn with(&self, name: &str, value: &str) -> String {
+        self.address(Some((name, value)))
+    }
+
+    fn address(&self, more: Option<(&str, &str)>) -> String {
         let given = FILTERS.iter().zip(&self.filters).filter_map(|(name, text)| Some((*name, text.as_deref()?)));
-        let pairs = given.chain(cursor.map(|cursor| ("cursor", cursor)));
+        let pairs = given.chain(more);
         let query: Vec<String> = pairs.map(|(name, text)| format!("{name}={}", Url::escape(text))).collect();
         if query.is_empty() { HERE.to_owned() } else { format!("{HERE}?{}", query.join("&")) }
     }
@@ -89,7 +97,7 @@ fn Messages() -> impl IntoView {
     let live = Live::get();
     let query = use_query_map();
     let asked = Memo::new(move |_| query.with(Asked::read));
-    let is_composing = Memo::new(move |_| query.with(|query| query.get("compose").map(|_| ())));
+    let open = Memo::new(move |_| query.with(Open::read));
     let accounts = Resource::new_blocking(|| (), |()| list_accounts());
     let messages = Resource::new_blocking(
         move || (asked.get(), live.messages.get()),
@@ -98,26 +106,76 @@ fn Messages() -> impl IntoView {
             list_messages(status, channel, account_id, q, asked.cursor)
         },
     );
+    let offered = offered(asked, live.messages);
+    let toasts = Toasts::get();
+    let bulk = RwSignal::new(None::<Bulk>);
+    let action = Post::to::<ApplySelection>(move |done| {
+        if let Some(bulk) = bulk.try_get_untracked().flatten() {
+            toasts.good(told(bulk, done));
+        }
+        let _ = live.messages.try_update(|n| *n += 1);
+    });
+    Effect::new(move || match open.get() {
+        Some(Open::Bulk(chosen)) => bulk.set(Some(chosen)),
+        // A dialog that is opened again does not show the failure of before.
+        _ => action.clear(),
+    });
     view! {
         <PageHead title="Messages" line="What went out, what came back, and what waits">
-            <a id="send-message" class="btn primary" href="/messages?compose=1" data-noscroll="">
+            <a
+                id="send-message"
+                class="btn primary"
+                href=move || asked.get().with("compose", "1")
+                data-noscroll=""
+            >
                 "Send a message"
             </a>
         </PageHead>
         <Transition>
             <Filters asked accounts />
         </Transition>
+        <Transition>
+            <Bulks asked offered />
+        </Transition>
         <Transition fallback=|| view! { <TableSkeleton columns=4 /> }>
             <MessageList asked messages accounts />
         </Transition>
-        {late(is_composing, move |()| Box::pin(compose(accounts)))}
+        {late(open, move |open| Box::pin(dialog(open, asked.get_untracked(), Data { accounts, offered, action })))}
     }
+}
+
+/// The dialogs there are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Open {
+    Compose,
+    Bulk(Bulk),
+}
+
+impl Open {
+    fn read(query: &ParamsMap) -> Option<Self> {
+        if query.get("compose").is_some() {
+            return Some(Self::Compose);
+        }
+        query.get("bulk").and_then(|name| Bulk::from_name(&name)).map(Self::Bulk)
+    }
+}
+
+/// What the dialogs need of the page.
+#[derive(Clone, Copy)]
+struct Data {
+    accounts: Accounts,
+    offered: Offered,
+    action: Post<Done>,
 }
 
 #[wasm_split(message_dialog, wasm_split_path = leptos::wasm_split, fallible)]
 #[allow(clippy::unnecessary_wraps, reason = "it fails when its code cannot be loaded")]
-fn compose(accounts: Accounts) -> Result<AnyView, SplitLoaderError> {
-    Ok(view! { <ComposeDialog accounts /> }.into_any())
+fn dialog(open: Open, asked: Asked, data: Data) -> Result<AnyView, SplitLoaderError> {
+    let Data { accounts, offered, action } = data;
+    Ok(match open {
+        Open::Compose => view! { <ComposeDialog accounts back=asked.href(None) /> }.into_any(),
+        Open::Bulk(bulk) => view! { <BulkDialog bulk asked offered accounts action /> }.into_any(),
+    })
 }
 
 /// The accounts, from the server.
@@ -131,6 +189,7 @@ fn known(accounts: Accounts) -> Vec<Account> {
 fn Filters(asked: Memo<Asked>, accounts: Accounts) -> impl IntoView {
     move || {
         let (asked, accounts) = (asked.get(), known(accounts));
+        let is_filtered = asked.is_filtered();
         let option = |value: String, label: String, chosen: &str| {
             let is_chosen = value == chosen;
             view! {
@@ -146,7 +205,7 @@ fn Filters(asked: Memo<Asked>, accounts: Accounts) -> impl IntoView {
                 <div class="filters" role="search">
                     <div class="field">
                         <label for="q">"Search"</label>
-                        <input id="q" name="q" type="search" placeholder="Recipient or text" value=asked.filter("q") />
+                        <input id="q" name="q" type="search" placeholder="Recipient, subject or text" value=asked.filter("q") />
                     </div>
                     <div class="field">
                         <label for="status">"Status"</label>
@@ -176,7 +235,10 @@ fn Filters(asked: Memo<Asked>, accounts: Accounts) -> impl IntoView {
                                 .collect_view()}
                         </select>
                     </div>
-                    <button class="btn">"Filter"</button>
+                    <div class="row">
+                        <button class="btn">"Filter"</button>
+                        {is_filtered.then(|| view! { <a class="btn quiet" href=HERE>"Clear"</a> })}
+                    </div>
                 </div>
             </Form>
         }
@@ -194,15 +256,35 @@ fn MessageList(
     move || match shown.get() {
         Shown::Loading => EitherOf4::A(view! { <TableSkeleton columns=4 /> }),
         Shown::Failed(error) => EitherOf4::B(view! { <ErrorBox error retry=move |()| messages.refetch() /> }),
-        Shown::Empty => EitherOf4::C(view! { <NoMessages is_filtered=asked.get().is_filtered() /> }),
+        Shown::Empty => EitherOf4::C({
+            let older = page.with(|page| page.as_ref().and_then(|page| page.next_cursor.clone()));
+            let asked = asked.get();
+            view! { <NoMessages is_filtered=asked.is_filtered() older=older.map(|cursor| asked.href(Some(&cursor))) /> }
+        }),
         // The server walks through a `Suspense` more than once to find what to wait for: not through all rows (Unsuspend).
         Shown::Full => EitherOf4::D(Unsuspend::new(move || view! { <Table asked page accounts /> })),
     }
 }
 
 #[component]
-fn NoMessages(is_filtered: bool) -> impl IntoView {
-    if is_filtered {
+fn NoMessages(
+    is_filtered: bool,
+    /// A search reads so many messages and no more: where it goes on.
+    older: Option<String>,
+) -> impl IntoView {
+    if let Some(older) = older {
+        view! {
+            <EmptyState icon=Icon::Search title="No match so far" text="The newest messages are searched; there are older ones.">
+                <a class="btn primary" href=older>
+                    "Search older messages"
+                </a>
+                <a class="btn" href=HERE>
+                    "Show all messages"
+                </a>
+            </EmptyState>
+        }
+        .into_any()
+    } else if is_filtered {
         view! {
             <EmptyState icon=Icon::Search title="No message matches" text="Try fewer words, or another filter.">
                 <a class="btn" href=HERE>
@@ -230,6 +312,7 @@ fn NoMessages(is_filtered: bool) -> impl IntoView {
 #[component]
 fn Table(asked: Memo<Asked>, page: Memo<Option<Page<Message>>>, accounts: Accounts) -> impl IntoView {
     let rows = move || page.get().map(|page| page.data).unwrap_or_default();
+    let posts = Posts::new();
     let next = move || page.with(|page| page.as_ref().and_then(|page| page.next_cursor.clone()));
     view! {
         <div class="card table">
@@ -245,7 +328,7 @@ fn Table(asked: Memo<Asked>, page: Memo<Option<Page<Message>>>, accounts: Accoun
                 </thead>
                 <tbody>
                     <For each=rows key=|message| message.id.clone() let:message>
-                        <Row first=message page accounts />
+                        <Row first=message page accounts posts />
                     </For>
                 </tbody>
             </table>
@@ -263,60 +346,5 @@ fn Table(asked: Memo<Asked>, page: Memo<Option<Page<Message>>>, accounts: Accoun
                 }}
             </span>
         </nav>
-    }
-}
-
-/// A row that lives as long as its message: the status moves in place.
-#[component]
-fn Row(first: Message, page: Memo<Option<Page<Message>>>, accounts: Accounts) -> impl IntoView {
-    let id = StoredValue::new(first.id.clone());
-    let at_first = first.status;
-    let status = Memo::new(move |last: Option<&Status>| {
-        let found = page.with(|page| {
-            let rows = page.as_ref().map_or(&[][..], |page| &page.data);
-            rows.iter().find(|message| id.with_value(|id| message.id == *id)).map(|message| message.status)
-        });
-        found.or(last.copied()).unwrap_or(at_first)
-    });
-    let is_inbound = first.direction == Direction::Inbound;
-    let contact = if is_inbound { first.from.unwrap_or_default() } else { first.to };
-    let account = first.account_id;
-    let through = move || {
-        if account.is_none() {
-            return "Platform default".to_owned();
-        }
-        let name = known(accounts).into_iter().find(|a| Some(&a.id) == account.as_ref()).map(|a| a.display_name);
-        name.unwrap_or_default()
-    };
-    view! {
-        <tr>
-            <td>
-                <div class="who">
-                    <ChannelTile channel=first.channel />
-                    <div>
-                        <a href=format!("/messages/{}", first.id)>
-                            <b>{contact}</b>
-                        </a>
-                        <span>{if is_inbound { "to " } else { "from " }} {through}</span>
-                    </div>
-                </div>
-            </td>
-            <td class="wide">
-                <span class="clip">{first.subject.map(|subject| format!("{subject} — "))} {first.body}</span>
-            </td>
-            <td>
-                <ChannelBadge channel=first.channel />
-            </td>
-            <td>
-                {if is_inbound {
-                    view! { <span class="badge">"Received"</span> }.into_any()
-                } else {
-                    (move || view! { <StatusBadge status=status.get() /> }).into_any()
-                }}
-            </td>
-            <td class="when">
-                <Time at=first.created_at />
-            </td>
-        </tr>
     }
 }

@@ -1,0 +1,90 @@
+// A day with Tern: a mailbox and two numbers, a message on each channel, one that nobody can vouch for, and a limit.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Page } from "@playwright/test";
+import { connect, expect, freePort, open, signUp, startSimulator, startTern, test as base } from "../support/fixtures";
+
+const MAILBOX = { user: "ann@tern.example", password: "simulator-mail-password-0001" };
+
+const test = base.extend<{ port: string }>({
+  port: async ({}, use) => use(String(await freePort())),
+  simulator: async ({ port }, use) => {
+    const simulator = await startSimulator("--smtp", `127.0.0.1:${port}`);
+    await use(simulator);
+    await simulator.stop();
+  },
+  tern: async ({ simulator }, use, info) => {
+    const dataDir = mkdtempSync(join(tmpdir(), "tern-end2end-"));
+    const tern = await startTern(simulator.url, dataDir, { TERN_ALLOW_PRIVATE_HOSTS: "127.0.0.0/8,::1" });
+    await use(tern);
+    await tern.stop();
+    if (info.status !== info.expectedStatus) await info.attach("tern.log", { body: tern.output });
+    rmSync(dataDir, { recursive: true });
+  },
+});
+
+async function connectMailbox(page: Page, port: string): Promise<void> {
+  await page.getByRole("link", { name: "Add Account" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("radio", { name: "E-mail" }).check({ force: true });
+  await dialog.getByLabel("E-mail address").fill(MAILBOX.user);
+  await dialog.getByLabel("Display name").fill("Ann at Tern");
+  await dialog.getByRole("radio", { name: "Own server" }).check();
+  await dialog.getByLabel("Host", { exact: true }).fill("localhost");
+  await dialog.getByLabel("Port", { exact: true }).fill(port);
+  await dialog.getByLabel("Security").selectOption("none");
+  await dialog.getByLabel("User name", { exact: true }).fill(MAILBOX.user);
+  await dialog.getByLabel("Password", { exact: true }).fill(MAILBOX.password);
+  await dialog.getByRole("button", { name: "Connect Account" }).click();
+  await expect(page.getByRole("row", { name: "Ann at Tern" })).toBeVisible();
+}
+
+async function send(page: Page, channel: string, to: string, body: string, subject?: string): Promise<void> {
+  await open(page, "/messages?compose=1");
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("radio", { name: channel }).check({ force: true });
+  await dialog.getByLabel("Recipient").fill(to);
+  if (subject) await dialog.getByLabel("Subject").fill(subject);
+  await dialog.getByLabel("Message").fill(body);
+  await dialog.getByRole("button", { name: "Send message" }).click();
+  await expect(page).toHaveURL(/\/messages\/0/);
+}
+
+test("all three channels, live; an unknown one is settled; a limit says until when it holds", async ({ page, context, port }) => {
+  await signUp(page);
+  await connectMailbox(page, port);
+  await connect(page, { channel: "SMS", number: "+14155550199", name: "Reminders", limit: "1" });
+  await connect(page, { channel: "WhatsApp", number: "+14155550132", name: "Sales" });
+
+  const list = await context.newPage();
+  await open(list, "/messages");
+  const row = (name: string) => list.getByRole("row", { name });
+  await send(page, "E-mail", "sam@example.com", "Dear Sam", "Your order");
+  await expect(row("sam@example.com")).toContainText("Sent", { timeout: 20_000 });
+  await send(page, "SMS", "+14155552671", "It is ready");
+  await expect(row("+14155552671")).toContainText("Delivered", { timeout: 20_000 });
+  await send(page, "WhatsApp", "+14155552672", "Hello Sam");
+  await expect(row("+14155552672")).toContainText("Read", { timeout: 20_000 });
+
+  await send(page, "E-mail", "drop-after-dot@example.com", "Did it arrive?", "A question");
+  await expect(page.locator(".facts")).toContainText("Unknown", { timeout: 20_000 });
+  await expect(page.locator(".notice").filter({ hasText: "Needs evidence" })).toContainText("say whether it was sent");
+  await page.getByRole("button", { name: "It was sent" }).click();
+  await expect(page.locator(".facts")).toContainText("Sent");
+  await expect(page.locator(".timeline")).toContainText("A person decided that it was sent.");
+
+  await send(page, "SMS", "+14155552673", "One too many");
+  const notice = page.locator(".notice").filter({ hasText: "Daily limit" });
+  await expect(notice).toContainText("Reminders has sent its 1 message of today");
+  await expect(notice).toContainText("It is tried next");
+  const midnight = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10) + "T00:00:00Z";
+  await expect(notice.locator("time").first()).toHaveAttribute("datetime", midnight);
+  await expect(row("+14155552673")).toContainText("Daily limit, until");
+  await open(page, "/accounts");
+  await expect(page.getByRole("row", { name: "Reminders" })).toContainText("Limit reached; it goes on");
+  await page.getByRole("link", { name: "Edit Reminders" }).click();
+  await page.getByRole("dialog").getByLabel("Daily message limit").fill("2");
+  await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+  await expect(row("+14155552673")).toContainText("Delivered", { timeout: 20_000 });
+});
