@@ -77,7 +77,7 @@ test("all three channels, live; an unknown one is settled; a limit says until wh
   await send(page, "SMS", "+14155552673", "One too many");
   const notice = page.locator(".notice").filter({ hasText: "Daily limit" });
   await expect(notice).toContainText("Reminders has sent its 1 message of today");
-  await expect(notice).toContainText("It is tried next");
+  await expect(notice).toContainText("That is");
   const midnight = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10) + "T00:00:00Z";
   await expect(notice.locator("time").first()).toHaveAttribute("datetime", midnight);
   await expect(row("+14155552673")).toContainText("Daily limit, until");

@@ -15,7 +15,7 @@ test("pace and limits are set in the edit dialog, and mistakes are told beside t
   await dialog.getByLabel("Sent elsewhere today").fill("7");
   await expect(dialog.getByLabel("If nobody knows")).toHaveCount(0);
   await dialog.getByRole("button", { name: "Save" }).click();
-  await expect(dialog.getByText("Must be a zone like Europe/Berlin.")).toBeVisible();
+  await expect(dialog.getByText("Must be a zone like Europe/Berlin.", { exact: true })).toBeVisible();
   await expect(dialog.getByLabel("Time zone of its day")).toHaveAttribute("aria-invalid", "true");
   await expect(dialog.getByLabel("Most a second")).toHaveValue("5");
   for (const colorScheme of ["light", "dark"] as const) {

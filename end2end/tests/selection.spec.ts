@@ -44,7 +44,7 @@ test("what failed for a while is sent again, all at once and after a question", 
   await expect(page.locator("tbody tr")).toHaveCount(2);
   await page.getByRole("link", { name: "Retry failed (1)" }).click();
   const dialog = page.getByRole("dialog");
-  await expect(dialog).toContainText("1 message that match: “TABLE”.");
+  await expect(dialog).toContainText("1 message matching “TABLE”.");
   await expect(dialog).toContainText("refused for good");
   await looks(page, "the question");
   await page.keyboard.press("Escape");
@@ -111,7 +111,7 @@ test.describe("without a script", () => {
     const retry = page.getByRole("link", { name: "Retry failed (1)" });
     await expect.poll(async () => (await page.goto("/messages?q=table"), retry.count()), { timeout: 20_000 }).toBe(1);
     await retry.click();
-    await expect(dialog).toContainText("1 message that match: “table”.");
+    await expect(dialog).toContainText("1 message matching “table”.");
     await dialog.getByRole("button", { name: "Send again" }).click();
     await expect(page).toHaveURL(/\/messages\?q=table$/);
   });

@@ -122,6 +122,8 @@ fn Wait(waiting: Waiting, account: Option<String>) -> impl IntoView {
     .or_toast();
     let until = match (waiting.reason, waiting.until) {
         (WaitingReason::Evidence, Some(at)) => view! { "Decided by " <Time at precise=true /> "." }.into_any(),
+        (WaitingReason::DailyLimit, Some(at)) => view! { "That is " <Time at /> "." }.into_any(),
+        (WaitingReason::Scheduled, Some(at)) => view! { "It goes out " <Time at /> "." }.into_any(),
         (_, Some(at)) => view! { "It is tried next " <Time at /> "." }.into_any(),
         (WaitingReason::Turn, None) => "It goes out by itself.".into_any(),
         (WaitingReason::Evidence, None) => ().into_any(),

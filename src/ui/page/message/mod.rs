@@ -315,7 +315,7 @@ fn Table(asked: Memo<Asked>, page: Memo<Option<Page<Message>>>, accounts: Accoun
     let posts = Posts::new();
     let next = move || page.with(|page| page.as_ref().and_then(|page| page.next_cursor.clone()));
     view! {
-        <div class="card table">
+        <div class="card table messages">
             <table>
                 <thead>
                     <tr>

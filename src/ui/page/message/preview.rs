@@ -25,7 +25,8 @@ pub fn Preview(
 ) -> impl IntoView {
     move || {
         let (channel, draft) = (channel.get(), draft.get());
-        let (name, address) = sender.get().map(|sender| (sender.display_name, sender.address)).unwrap_or_default();
+        let sender = sender.get().map(|sender| (sender.display_name, sender.address));
+        let (name, address) = sender.unwrap_or_else(|| ("No account".to_owned(), String::new()));
         let or = |text: String, instead: &str| {
             if text.trim().is_empty() { (instead.to_owned(), "soft") } else { (text, "") }
         };

@@ -80,7 +80,7 @@ pub fn Row(first: Message, page: Memo<Option<Page<Message>>>, accounts: Accounts
             <td>
                 <ChannelBadge channel=first.channel />
             </td>
-            <td class="wide">
+            <td>
                 {if is_inbound {
                     view! { <span class="badge">"Received"</span> }.into_any()
                 } else {

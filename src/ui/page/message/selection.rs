@@ -136,7 +136,7 @@ fn match_words(asked: &Asked, accounts: Accounts) -> String {
     if words.is_empty() {
         "of all channels and accounts.".to_owned()
     } else {
-        format!("that match: {}.", words.join(", "))
+        format!("matching {}.", words.join(", "))
     }
 }
 
