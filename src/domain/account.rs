@@ -44,6 +44,7 @@ impl ConnectionStatus {
 
 /// An account as it is shown: never with credentials.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, in the shape of the API")]
 pub struct Account {
     /// Identifier.
     pub id: AccountId,

@@ -196,6 +196,11 @@ pub async fn queues(
     ids.into_iter().map(|id| row::id("id", id)).collect()
 }
 
+#[derive(serde::Deserialize)]
+struct Picked {
+    id: MessageId,
+}
+
 /// Does it to those that are still as they were; which these are.
 pub async fn change(
     conn: &mut Conn,
@@ -213,10 +218,6 @@ pub async fn change(
         .bind(second)
         .fetch_one(&mut *conn)
         .await?;
-    #[derive(serde::Deserialize)]
-    struct Picked {
-        id: MessageId,
-    }
     let picked: Vec<MessageId> = gathered::<Picked>(&picked)?.into_iter().map(|picked| picked.id).collect();
     if !picked.is_empty() {
         let query = match bulk {
