@@ -77,19 +77,19 @@ pub async fn send_message(
 #[server(output = Json)]
 pub async fn cancel_message(id: MessageId) -> Result<Message, ApiError> {
     let who = crate::server::request().await?;
-    Ok(crate::server::usecase::message::cancel(&who, &id).await?)
+    Ok(crate::server::usecase::decision::cancel(&who, &id).await?)
 }
 
 /// Queues a message anew that has failed.
 #[server(output = Json)]
 pub async fn retry_message(id: MessageId) -> Result<Message, ApiError> {
     let who = crate::server::request().await?;
-    Ok(crate::server::usecase::message::retry(&who, &id).await?)
+    Ok(crate::server::usecase::decision::retry(&who, &id).await?)
 }
 
 /// A person's decision on a message of which nobody knows whether it went out.
 #[server(output = Json)]
 pub async fn resolve_message(id: MessageId, was_sent: bool) -> Result<Message, ApiError> {
     let who = crate::server::request().await?;
-    Ok(crate::server::usecase::message::resolve(&who, &id, was_sent).await?)
+    Ok(crate::server::usecase::decision::resolve(&who, &id, was_sent).await?)
 }

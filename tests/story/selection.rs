@@ -128,3 +128,16 @@ async fn a_message_of_a_deleted_account_is_not_queued_for_ever() {
     let sentence = "Its account was deleted; nothing can be sent through it";
     post(&owner, &id, "retry", json!({})).await.expect_error(409, sentence);
 }
+
+#[tokio::test]
+async fn of_a_deleted_account_a_person_can_still_say_that_it_was_not_sent() {
+    let (world, owner, _) = connected().await;
+    let account = owner.connect_mailbox(&world).await;
+    let mail = json!({ "channel": "email", "to": "lose-after-dot@example.com", "subject": "Hello", "body": "Hello" });
+    let id = owner.post(MESSAGES, mail).await.expect_status(202).id();
+    world.work().await;
+    assert_eq!(owner.status(&id).await, "unknown");
+    owner.delete(&format!("/api/email-accounts/{account}")).await.expect_status(200);
+    let settled = post(&owner, &id, "resolve", json!({ "as": "not_sent" })).await.expect_status(200).json();
+    assert_eq!((&settled["status"], &settled["error"]["code"]), (&json!("failed"), &json!("account_deleted")));
+}

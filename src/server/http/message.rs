@@ -11,7 +11,10 @@ use crate::{
     server::{
         Who,
         error::Error,
-        usecase::message::{self, Earlier, Idempotency, Queued},
+        usecase::{
+            decision,
+            message::{self, Earlier, Idempotency, Queued},
+        },
     },
 };
 use axum::{
@@ -174,11 +177,11 @@ pub async fn events(who: Who, Path(id): Path<String>) -> Result<Json<Vec<Event>>
 }
 
 pub async fn cancel(who: Who, Path(id): Path<String>) -> Result<Json<Message>, Error> {
-    Ok(Json(message::cancel(&who, &parse_id(&id)?).await?))
+    Ok(Json(decision::cancel(&who, &parse_id(&id)?).await?))
 }
 
 pub async fn retry(who: Who, Path(id): Path<String>) -> Result<Json<Message>, Error> {
-    Ok(Json(message::retry(&who, &parse_id(&id)?).await?))
+    Ok(Json(decision::retry(&who, &parse_id(&id)?).await?))
 }
 
 pub async fn resolve(who: Who, Path(id): Path<String>, mut input: Input) -> Result<Json<Message>, Error> {
@@ -189,5 +192,5 @@ pub async fn resolve(who: Who, Path(id): Path<String>, mut input: Input) -> Resu
         "not_sent" => false,
         _ => return Err(FieldErrors::one("as", "must be sent or not_sent").into()),
     };
-    Ok(Json(message::resolve(&who, &parse_id(&id)?, was_sent).await?))
+    Ok(Json(decision::resolve(&who, &parse_id(&id)?, was_sent).await?))
 }

@@ -27,8 +27,6 @@ use crate::{
             self, Conn, Db,
             account::StoredAccount,
             message::{NewKey, StoredMessage},
-            queue::Settled,
-            tally::{Kind, Tally},
         },
     },
 };
@@ -503,83 +501,4 @@ pub async fn story(who: &Who, id: &MessageId) -> Result<Story, Error> {
     explain_all(&mut conn, &who.app, std::slice::from_mut(&mut found)).await?;
     let events = store::message::list_events(&mut conn, id, &who.organization.id).await?;
     Ok(Story { message: found.message, events })
-}
-
-/// Changes a message that is in the state `from`, and adds to its timeline.
-async fn change(
-    who: &Who,
-    id: &MessageId,
-    allowed: &[Status],
-    to: Status,
-    refusal: &str,
-    detail: &str,
-) -> Result<Message, Error> {
-    let now = who.app.clock.now();
-    who.app
-        .db
-        .write(async |conn| {
-            store::message::find(conn, id, &who.organization.id).await?.ok_or_else(Error::not_found)?;
-            let locked = store::queue::lock(conn, who.app.db.dialect, id).await?.ok_or_else(Error::not_found)?;
-            if !allowed.contains(&locked.message.status) || locked.message.direction == Direction::Inbound {
-                return Err(Error::conflict("wrong_status", refusal));
-            }
-            match to {
-                Status::Canceled => {
-                    store::queue::cancel(conn, id, now).await?;
-                }
-                // A person may be wrong: what the earlier try had reserved stays used.
-                Status::Queued => {
-                    refuse_deleted(conn, who, &locked).await?;
-                    store::queue::requeue(conn, id, now, None, now).await?;
-                }
-                status => {
-                    let accepted_at = Some(now);
-                    let settled =
-                        Settled { status, provider_message_id: None, failure: None, accepted_at, poll_at: None };
-                    store::queue::settle(conn, id, &settled, now).await?;
-                    // A later report finds it sent, and does not count it again.
-                    let mut tally = Tally::default();
-                    tally.count(&locked.organization_id, locked.message.channel, Kind::Accepted);
-                    tally.save(conn, who.app.db.dialect, now).await?;
-                }
-            }
-            let mut event = store::message::event(who.app.new_id(), now, to, Source::User);
-            event.detail = Some(detail.to_owned());
-            Ok(store::message::insert_event(conn, who.app.db.dialect, id, &event).await?)
-        })
-        .await?;
-    who.app.live.publish(&who.organization.id, Topic::Messages, Some(id.as_str()));
-    who.app.wake.notify_one();
-    load(who, id).await
-}
-
-/// What goes through a deleted account would wait for ever.
-async fn refuse_deleted(conn: &mut Conn, who: &Who, stored: &StoredMessage) -> Result<(), Error> {
-    let Some(id) = &stored.message.account_id else { return Ok(()) };
-    match store::account::find(conn, id, &who.organization.id).await? {
-        Some(_) => Ok(()),
-        None => Err(Error::conflict("account_deleted", "Its account was deleted; nothing can be sent through it")),
-    }
-}
-
-/// Stops a message that has not left.
-pub async fn cancel(who: &Who, id: &MessageId) -> Result<Message, Error> {
-    let refusal = "Only a queued message can be canceled";
-    change(who, id, &[Status::Queued], Status::Canceled, refusal, "Canceled by a person.").await
-}
-
-/// Tries a failed message again.
-pub async fn retry(who: &Who, id: &MessageId) -> Result<Message, Error> {
-    let refusal = "Only a failed or undelivered message can be sent again";
-    change(who, id, &[Status::Failed, Status::Undelivered], Status::Queued, refusal, "Queued again by a person.").await
-}
-
-/// Settles what cannot be known: a person says whether it was sent.
-pub async fn resolve(who: &Who, id: &MessageId, was_sent: bool) -> Result<Message, Error> {
-    let (to, detail) = if was_sent {
-        (Status::Sent, "A person decided that it was sent.")
-    } else {
-        (Status::Queued, "A person decided that it was not sent; queued again.")
-    };
-    change(who, id, &[Status::Unknown], to, "Only an unknown message can be resolved", detail).await
 }

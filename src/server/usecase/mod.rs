@@ -6,6 +6,7 @@
 pub mod account;
 pub mod api_key;
 pub mod dashboard;
+pub mod decision;
 pub mod demo;
 pub mod doctor;
 pub mod email_account;
