@@ -1,42 +1,12 @@
 // A day with Tern: a mailbox and two numbers, a message on each channel, one that nobody can vouch for, and a limit.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Page } from "@playwright/test";
-import { connect, expect, freePort, open, signUp, startSimulator, startTern, test as base } from "../support/fixtures";
-
-const MAILBOX = { user: "ann@tern.example", password: "simulator-mail-password-0001" };
-
-const test = base.extend<{ port: string }>({
-  port: async ({}, use) => use(String(await freePort())),
-  simulator: async ({ port }, use) => {
-    const simulator = await startSimulator("--smtp", `127.0.0.1:${port}`);
-    await use(simulator);
-    await simulator.stop();
-  },
-  tern: async ({ simulator }, use, info) => {
-    const dataDir = mkdtempSync(join(tmpdir(), "tern-end2end-"));
-    const tern = await startTern(simulator.url, dataDir, { TERN_ALLOW_PRIVATE_HOSTS: "127.0.0.0/8,::1" });
-    await use(tern);
-    await tern.stop();
-    if (info.status !== info.expectedStatus) await info.attach("tern.log", { body: tern.output });
-    rmSync(dataDir, { recursive: true });
-  },
-});
+import { connect, expect, open, signUp } from "../support/fixtures";
+import { fillMailbox, test } from "../support/mailbox";
 
 async function connectMailbox(page: Page, port: string): Promise<void> {
   await page.getByRole("link", { name: "Add Account" }).click();
-  const dialog = page.getByRole("dialog");
-  await dialog.getByRole("radio", { name: "E-mail" }).check({ force: true });
-  await dialog.getByLabel("E-mail address").fill(MAILBOX.user);
-  await dialog.getByLabel("Display name").fill("Ann at Tern");
-  await dialog.getByRole("radio", { name: "Own server" }).check();
-  await dialog.getByLabel("Host", { exact: true }).fill("localhost");
-  await dialog.getByLabel("Port", { exact: true }).fill(port);
-  await dialog.getByLabel("Security").selectOption("none");
-  await dialog.getByLabel("User name", { exact: true }).fill(MAILBOX.user);
-  await dialog.getByLabel("Password", { exact: true }).fill(MAILBOX.password);
-  await dialog.getByRole("button", { name: "Connect Account" }).click();
+  await fillMailbox(page, port);
+  await page.getByRole("dialog").getByRole("button", { name: "Connect Account" }).click();
   await expect(page.getByRole("row", { name: "Ann at Tern" })).toBeVisible();
 }
 

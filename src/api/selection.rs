@@ -7,22 +7,14 @@ use leptos::prelude::*;
 /// How many messages that match can be sent again, and canceled.
 #[server(output = Json)]
 pub async fn count_selection(
-    status: Option<String>,
-    channel: Option<String>,
-    account_id: Option<String>,
-    q: Option<String>,
+    #[server(default)] status: String,
+    #[server(default)] channel: String,
+    #[server(default)] account_id: String,
+    #[server(default)] q: String,
 ) -> Result<Offers, ApiError> {
     let who = crate::server::request().await?;
-    let filter = crate::domain::message::MessageFilter::parse(
-        status.as_deref(),
-        channel.as_deref(),
-        account_id.as_deref(),
-        None,
-        q.as_deref(),
-        None,
-        None,
-    )
-    .map_err(crate::server::error::Error::from)?;
+    let filter = crate::domain::message::MessageFilter::chosen(&status, &channel, &account_id, &q)
+        .map_err(crate::server::error::Error::from)?;
     Ok(crate::server::usecase::selection::offers(&who, &filter).await?)
 }
 
@@ -36,16 +28,8 @@ pub async fn apply_selection(
     #[server(default)] q: String,
 ) -> Result<Done, ApiError> {
     let who = crate::server::request().await?;
-    let filter = crate::domain::message::MessageFilter::parse(
-        Some(&status),
-        Some(&channel),
-        Some(&account_id),
-        None,
-        Some(&q),
-        None,
-        None,
-    )
-    .map_err(crate::server::error::Error::from)?;
+    let filter = crate::domain::message::MessageFilter::chosen(&status, &channel, &account_id, &q)
+        .map_err(crate::server::error::Error::from)?;
     let done = crate::server::usecase::selection::apply(&who, bulk, &filter).await?;
     let filters = [("q", &q), ("status", &status), ("channel", &channel), ("account_id", &account_id)];
     let filters = filters.into_iter().filter(|(_, text)| !text.is_empty());

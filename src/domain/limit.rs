@@ -108,84 +108,95 @@ impl Pace {
     }
 }
 
-/// The part of an account's form that sets its pace, as it came; the names are those of the API.
+/// The settings of a pace as they are entered, in the names of the API: what is left out stays as it is, a number that is
+/// empty is turned off.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PaceForm {
-    /// Empty: none.
-    pub rate_per_second: String,
-    /// Empty: none.
-    pub min_gap_seconds: String,
-    /// Empty: the form has no such part, and nothing changes.
-    pub limit_window: String,
-    /// Empty: as before.
-    pub time_zone: String,
-    /// Empty: no warm-up.
-    pub warmup_start: String,
-    /// Empty: none.
-    pub warmup_step: String,
-    /// Empty: as before.
-    pub on_unknown: String,
-    /// Empty: as before.
-    pub used_elsewhere_today: String,
-}
+pub struct PaceForm(pub Vec<(&'static str, String)>);
 
 impl PaceForm {
-    /// What was sent elsewhere today, and the pace as it shall be. A warm-up that goes on keeps its first day.
+    /// What can be entered, and whether it is a number.
+    pub const FIELDS: [(&'static str, bool); 8] = [
+        ("rate_per_second", true),
+        ("min_gap_seconds", true),
+        ("limit_window", false),
+        ("time_zone", false),
+        ("warmup_start", true),
+        ("warmup_step", true),
+        ("on_unknown", false),
+        ("used_elsewhere_today", true),
+    ];
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(given, _)| *given == name).map(|(_, text)| text.trim())
+    }
+
+    /// A whole number within bounds; `Some(None)` when it is turned off, `None` when it is left out or wrong.
+    #[expect(clippy::option_option, reason = "left out, turned off, and a number are three things")]
+    fn whole(&self, errors: &mut FieldErrors, name: &str, least: u32, most: u32) -> Option<Option<u32>> {
+        let text = self.text(name)?;
+        if text.is_empty() {
+            return Some(None);
+        }
+        let number = text.parse::<u32>().ok().filter(|number| (least..=most).contains(number));
+        if number.is_none() {
+            errors.add(name, format!("must be a whole number from {least} to {most}"));
+        }
+        number.map(Some)
+    }
+
+    /// What was sent elsewhere today, when that is entered, and the pace as it shall be. A warm-up that goes on keeps its
+    /// first day.
     pub fn parse(
         &self,
         before: &Pace,
         now: Timestamp,
         is_zone: impl Fn(&str) -> bool,
     ) -> Result<(Option<u32>, Pace), FieldErrors> {
-        let mut pace = before.clone();
-        if self.limit_window.is_empty() {
-            return Ok((None, pace));
+        let (mut pace, mut errors) = (before.clone(), FieldErrors::default());
+        if let Some(rate) = self.whole(&mut errors, "rate_per_second", 1, RATE_MAX) {
+            pace.rate_per_second = rate;
         }
-        let mut errors = FieldErrors::default();
-        pace.rate_per_second = whole(&mut errors, "rate_per_second", &self.rate_per_second, 1, RATE_MAX);
-        pace.min_gap_seconds = whole(&mut errors, "min_gap_seconds", &self.min_gap_seconds, 1, GAP_MAX);
-        match LimitWindow::from_name(&self.limit_window) {
-            Some(window) => pace.limit_window = window,
-            None => errors.add("limit_window", "must be day or rolling"),
+        if let Some(gap) = self.whole(&mut errors, "min_gap_seconds", 1, GAP_MAX) {
+            pace.min_gap_seconds = gap;
         }
-        match self.time_zone.trim() {
-            "" => {}
-            zone if is_zone(zone) => zone.clone_into(&mut pace.time_zone),
-            _ => errors.add("time_zone", "must be a zone like Europe/Berlin"),
+        match self.text("limit_window").map(LimitWindow::from_name) {
+            Some(Some(window)) => pace.limit_window = window,
+            Some(None) => errors.add("limit_window", "must be day or rolling"),
+            None => {}
         }
-        let start = whole(&mut errors, "warmup_start", &self.warmup_start, 1, COUNT_MAX);
-        let step = whole(&mut errors, "warmup_step", &self.warmup_step, 0, COUNT_MAX);
-        if start.is_none() && step.is_some() && errors.of("warmup_start").is_none() {
-            errors.add("warmup_start", "is required for a warm-up");
+        match self.text("time_zone") {
+            Some(zone) if is_zone(zone) => zone.clone_into(&mut pace.time_zone),
+            Some(_) => errors.add("time_zone", "must be a zone like Europe/Berlin"),
+            None => {}
         }
-        let since = before.warmup.map_or(now, |warmup| warmup.since);
-        pace.warmup = start.map(|start| Warmup { start, step: step.unwrap_or(0), since });
-        match self.on_unknown.as_str() {
-            "" => {}
-            "hold" => pace.resends_unknown = false,
-            "resend" => pace.resends_unknown = true,
-            _ => errors.add("on_unknown", "must be hold or resend"),
+        match self.text("on_unknown") {
+            Some("hold") => pace.resends_unknown = false,
+            Some("resend") => pace.resends_unknown = true,
+            Some(_) => errors.add("on_unknown", "must be hold or resend"),
+            None => {}
         }
-        let elsewhere = whole(&mut errors, "used_elsewhere_today", &self.used_elsewhere_today, 0, COUNT_MAX);
+        self.warm_up(&mut errors, &mut pace, now);
+        let elsewhere = self.whole(&mut errors, "used_elsewhere_today", 0, COUNT_MAX).flatten();
         if errors.is_empty() { Ok((elsewhere, pace)) } else { Err(errors) }
+    }
+
+    fn warm_up(&self, errors: &mut FieldErrors, pace: &mut Pace, now: Timestamp) {
+        let old = pace.warmup;
+        let start = self.whole(errors, "warmup_start", 1, COUNT_MAX);
+        let step = self.whole(errors, "warmup_step", 0, COUNT_MAX);
+        let since = old.map_or(now, |old| old.since);
+        match (start.unwrap_or(old.map(|old| old.start)), step.unwrap_or(old.map(|old| old.step))) {
+            (Some(start), step) => pace.warmup = Some(Warmup { start, step: step.unwrap_or(0), since }),
+            (None, Some(_)) if step.flatten().is_some() && errors.of("warmup_start").is_none() => {
+                errors.add("warmup_start", "is required for a warm-up");
+            }
+            (None, _) => pace.warmup = None,
+        }
     }
 }
 
 /// The most messages that a field about a day takes.
 const COUNT_MAX: u32 = 100_000;
-
-/// A whole number within bounds; `None` when nothing is typed, or something else, which is noted.
-fn whole(errors: &mut FieldErrors, name: &str, typed: &str, least: u32, most: u32) -> Option<u32> {
-    let typed = typed.trim();
-    if typed.is_empty() {
-        return None;
-    }
-    let number = typed.parse().ok().filter(|number| (least..=most).contains(number));
-    if number.is_none() {
-        errors.add(name, format!("must be a whole number from {least} to {most}"));
-    }
-    number
-}
 
 #[cfg(test)]
 mod tests {
@@ -211,36 +222,56 @@ mod tests {
         }
     }
 
+    fn parse(before: &Pace, given: &[(&'static str, &str)]) -> Result<(Option<u32>, Pace), FieldErrors> {
+        let form = PaceForm(given.iter().map(|(name, text)| (*name, (*text).to_owned())).collect());
+        form.parse(before, Timestamp(9), |zone| zone == "Europe/Berlin")
+    }
+
     #[test]
-    fn a_form_says_what_is_wrong_with_each_field_and_changes_nothing_it_does_not_have() {
-        let is_zone = |zone: &str| zone == "Europe/Berlin";
+    fn what_is_left_out_stays_and_a_number_that_is_empty_is_turned_off() {
         let warm = Pace { warmup: Some(Warmup { start: 5, step: 1, since: Timestamp(7) }), ..Pace::default() };
-        assert_eq!(PaceForm::default().parse(&warm, Timestamp(9), is_zone), Ok((None, warm.clone())));
-        let form = PaceForm {
-            rate_per_second: " 3 ".into(),
-            limit_window: "rolling".into(),
-            time_zone: "Europe/Berlin".into(),
-            warmup_start: "10".into(),
-            on_unknown: "resend".into(),
-            used_elsewhere_today: "0".into(),
-            ..PaceForm::default()
-        };
-        let (elsewhere, pace) = form.parse(&warm, Timestamp(9), is_zone).expect("a good form");
+        assert_eq!(parse(&warm, &[]), Ok((None, warm.clone())));
+        let given = [
+            ("rate_per_second", " 3 "),
+            ("limit_window", "rolling"),
+            ("time_zone", "Europe/Berlin"),
+            ("warmup_start", "10"),
+            ("warmup_step", ""),
+            ("on_unknown", "resend"),
+            ("used_elsewhere_today", "0"),
+        ];
+        let (elsewhere, pace) = parse(&warm, &given).expect("a good form");
         assert_eq!((elsewhere, pace.rate_per_second, pace.min_gap_seconds), (Some(0), Some(3), None));
         assert_eq!(pace.warmup, Some(Warmup { start: 10, step: 0, since: Timestamp(7) }), "its first day stays");
         assert!(pace.resends_unknown && pace.limit_window == LimitWindow::Rolling);
-        let wrong = PaceForm {
-            rate_per_second: "0".into(),
-            min_gap_seconds: "soon".into(),
-            limit_window: "week".into(),
-            time_zone: "Mars".into(),
-            warmup_step: "1".into(),
-            ..PaceForm::default()
-        };
-        let errors = wrong.parse(&Pace::default(), Timestamp(0), is_zone).expect_err("all of it is wrong");
-        for field in ["rate_per_second", "min_gap_seconds", "limit_window", "time_zone", "warmup_start"] {
+        let (_, after) = parse(&pace, &[("rate_per_second", ""), ("warmup_step", "2")]).expect("a good form");
+        assert_eq!(
+            (after.rate_per_second, after.warmup.map(|warmup| (warmup.start, warmup.step))),
+            (None, Some((10, 2)))
+        );
+        assert_eq!(parse(&pace, &[("warmup_start", ""), ("warmup_step", "")]).expect("a good form").1.warmup, None);
+        let began = parse(&Pace::default(), &[("warmup_start", "4")]).expect("a good form").1.warmup;
+        assert_eq!(began, Some(Warmup { start: 4, step: 0, since: Timestamp(9) }));
+    }
+
+    #[test]
+    fn a_form_says_what_is_wrong_with_each_field() {
+        let wrong = [
+            ("rate_per_second", "0"),
+            ("min_gap_seconds", "soon"),
+            ("limit_window", ""),
+            ("time_zone", "Mars"),
+            ("warmup_step", "1"),
+            ("on_unknown", "ask"),
+            ("used_elsewhere_today", "100001"),
+        ];
+        let errors = parse(&Pace::default(), &wrong).expect_err("all of it is wrong");
+        for field in
+            wrong.map(|(name, _)| name).into_iter().filter(|name| *name != "warmup_step").chain(["warmup_start"])
+        {
             assert!(errors.of(field).is_some(), "{field}");
         }
+        assert_eq!(parse(&Pace::default(), &[("warmup_start", "x")]).expect_err("no number").0.len(), 1);
     }
 
     #[test]

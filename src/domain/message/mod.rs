@@ -264,6 +264,11 @@ pub struct MessageFilter {
 }
 
 impl MessageFilter {
+    /// Reads what a person chooses from; a page of it is another matter.
+    pub fn chosen(status: &str, channel: &str, account_id: &str, q: &str) -> Result<Self, FieldErrors> {
+        Self::parse(Some(status), Some(channel), Some(account_id), None, Some(q), None, None)
+    }
+
     /// Reads query parameters; an empty one is none.
     pub fn parse(
         status: Option<&str>,

@@ -13,7 +13,7 @@ async fn apply(who: &Who, bulk: Bulk, mut input: Input, name: &str) -> Result<Js
     // A filter that is misspelt must not widen what is changed.
     input.refuse_others();
     input.check()?;
-    let filter = MessageFilter::parse(Some(&status), Some(&channel), Some(&account), None, Some(&q), None, None)?;
+    let filter = MessageFilter::chosen(&status, &channel, &account, &q)?;
     let done = selection::apply(who, bulk, &filter).await?;
     Ok(Json(json!({ name: done.count, "has_more": done.has_more })))
 }

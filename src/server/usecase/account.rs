@@ -326,17 +326,11 @@ pub fn read_pace(
     account: &Account,
     typed: &BTreeMap<String, String>,
 ) -> Result<(Option<u32>, Pace), FieldErrors> {
-    let of = |name: &str| typed.get(name).cloned().unwrap_or_default();
-    let form = PaceForm {
-        rate_per_second: of("rate_per_second"),
-        min_gap_seconds: of("min_gap_seconds"),
-        limit_window: of("limit_window"),
-        time_zone: of("time_zone"),
-        warmup_start: of("warmup_start"),
-        warmup_step: of("warmup_step"),
-        on_unknown: of("on_unknown"),
-        used_elsewhere_today: of("used_elsewhere_today"),
-    };
+    // A choice or a zone that is empty was not made: nothing turns it off.
+    let given = PaceForm::FIELDS.into_iter().filter_map(|(name, is_number)| {
+        typed.get(name).filter(|text| is_number || !text.trim().is_empty()).map(|text| (name, text.clone()))
+    });
+    let form = PaceForm(given.collect());
     form.parse(&account.pace, who.app.clock.now(), is_zone)
 }
 

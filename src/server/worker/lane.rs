@@ -122,18 +122,13 @@ impl Lanes {
         begins
     }
 
-    /// What is ready and not begun; nothing of it will be.
-    pub fn take_back(&mut self) -> Vec<Ready> {
-        self.0.values_mut().flat_map(|lane| mem::take(&mut lane.ready)).collect()
-    }
-
     /// The accounts that have messages ready.
     pub fn with_ready(&self) -> Vec<AccountId> {
         self.0.iter().filter(|(_, lane)| !lane.ready.is_empty()).map(|(id, _)| id.clone()).collect()
     }
 
     /// What is ready of these accounts, and not begun; nothing of it will be.
-    pub fn take_back_of(&mut self, accounts: &[AccountId]) -> Vec<Ready> {
+    pub fn take_back(&mut self, accounts: &[AccountId]) -> Vec<Ready> {
         let lanes = accounts.iter().filter_map(|id| self.0.get_mut(id).map(|lane| mem::take(&mut lane.ready)));
         lanes.collect::<Vec<_>>().into_iter().flatten().collect()
     }

@@ -104,7 +104,11 @@ impl Worker {
             let done = self.claim_pass().await;
             self.rest(done, &app.wake).await;
         }
-        let ready = self.0.lanes.lock().expect("no panic").take_back();
+        let ready = {
+            let mut lanes = self.0.lanes.lock().expect("no panic");
+            let accounts = lanes.with_ready();
+            lanes.take_back(&accounts)
+        };
         self.withhold(ready, "Tern was stopped before it was sent.");
         let _ = tokio::join!(asking, reading);
         self.0.tasks.close();
@@ -230,7 +234,7 @@ impl Worker {
             return Ok(());
         }
         let stopped = store::lane::stopped(&mut *app.db.read().await?, app.db.dialect, &ready, now).await?;
-        let back = self.0.lanes.lock().expect("no panic").take_back_of(&stopped);
+        let back = self.0.lanes.lock().expect("no panic").take_back(&stopped);
         self.withhold(back, "Its account was paused before it was sent.");
         Ok(())
     }

@@ -25,7 +25,10 @@ pub fn offered(asked: Memo<Asked>, version: RwSignal<u32>) -> Offered {
     let filters = Memo::new(move |_| asked.with(|asked| asked.filters.clone()));
     Resource::new_blocking(
         move || (filters.get(), version.get()),
-        |([q, status, channel, account_id], _)| count_selection(status, channel, account_id, q),
+        |(filters, _)| {
+            let [q, status, channel, account_id] = filters.map(Option::unwrap_or_default);
+            count_selection(status, channel, account_id, q)
+        },
     )
 }
 
