@@ -34,7 +34,7 @@ async fn start(db: &Db, account: &AccountId, token: &str) -> (Due, AttemptId) {
     let attempt: AttemptId = id();
     let got = db.write(async |conn| {
         let got = claim(conn, db.dialect, account, NOW, 1, token, LEASE_END).await?.messages.remove(0);
-        let row = store::queue::NewAttempt {
+        let row = store::attempt::NewAttempt {
             id: attempt.as_str(),
             message_id: got.id.as_str(),
             account_id: account.as_str(),
@@ -43,7 +43,7 @@ async fn start(db: &Db, account: &AccountId, token: &str) -> (Due, AttemptId) {
             quota_day: TODAY,
             started_at: NOW.0,
         };
-        store::queue::insert_attempts(conn, db.dialect, &[row]).await?;
+        store::attempt::insert(conn, db.dialect, &[row]).await?;
         Ok::<_, sqlx::Error>(got)
     });
     (got.await.expect("claimed"), attempt)
@@ -51,8 +51,7 @@ async fn start(db: &Db, account: &AccountId, token: &str) -> (Due, AttemptId) {
 
 /// The result of a try comes in; the day whose quota it was on, when the try was still open under this token.
 async fn finish(db: &Db, message: &MessageId, token: &str) -> Option<String> {
-    let closed =
-        db.write(async |conn| store::queue::finish_attempt(conn, message, token, "accepted", false, NOW).await);
+    let closed = db.write(async |conn| store::attempt::finish(conn, message, token, "accepted", false, NOW).await);
     closed.await.expect("written")
 }
 

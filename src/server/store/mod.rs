@@ -10,6 +10,7 @@
 
 pub mod account;
 pub mod api_key;
+pub mod attempt;
 pub mod dashboard;
 pub mod guess;
 pub mod lane;
@@ -252,6 +253,7 @@ pub fn statements() -> impl Iterator<Item = Sql> {
     let plain = [
         account::STATEMENTS,
         api_key::STATEMENTS,
+        attempt::STATEMENTS,
         dashboard::STATEMENTS,
         guess::STATEMENTS,
         lane::STATEMENTS,
@@ -270,6 +272,7 @@ pub fn statements() -> impl Iterator<Item = Sql> {
     let same = plain.into_iter().flatten().map(|text| Sql { sqlite: text, postgres: text });
     let differ = [
         account::DUAL,
+        attempt::DUAL,
         lane::DUAL,
         message::DUAL,
         queue::DUAL,

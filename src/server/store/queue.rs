@@ -55,16 +55,6 @@ const CLAIM: Sql = Sql { sqlite: claim!(sqlite), postgres: claim!(postgres) };
 /// A message that is about to be joined with a report: nobody else may read the same state meanwhile.
 const LOCK: Sql = Sql { sqlite: select!("where m.id = $1"), postgres: select!("where m.id = $1 for update") };
 
-macro_rules! insert_attempts {
-    ($dialect:ident) => {
-        concat!(
-            "insert into attempt (id, message_id, account_id, number, token, quota_day, started_at) \
-             select x.id, x.message_id, x.account_id, x.number, x.token, x.quota_day, x.started_at from ",
-            rows!($dialect, id text, message_id text, account_id text, number bigint, token text, quota_day text, started_at bigint)
-        )
-    };
-}
-const INSERT_ATTEMPTS: Sql = Sql { sqlite: insert_attempts!(sqlite), postgres: insert_attempts!(postgres) };
 macro_rules! accept_attempts {
     ($dialect:ident) => {
         concat!(
@@ -118,8 +108,6 @@ const SUPPRESS: &str = "update message set status = 'suppressed', attempts = att
      and s.channel = message.channel and s.address = message.recipient and s.reason = $3) \
      then cast($4 as text) else 'This recipient asked not to be contacted.' end, error_retryable = 'no', updated_at = $2 \
      where id = $1";
-const FINISH_ATTEMPT: &str = "update attempt set finished_at = $3, outcome = $4, refunded_at = $5 \
-     where message_id = $1 and token = $2 and finished_at is null returning quota_day";
 const SETTLE: &str = "update message set status = $2, provider_message_id = coalesce(provider_message_id, $3), \
      error_code = $4, error_message = $5, error_retryable = $6, accepted_at = coalesce(accepted_at, $7), poll_at = $8, \
      lease_token = null, lease_until = null, updated_at = $9 where id = $1";
@@ -142,20 +130,10 @@ const NEXT_DUE: &str = "select (select m.due_at from message m where m.account_i
      from account a left join lane l on l.account_id = a.id \
      where a.paused_at is null and a.stopped_at is null and a.deleted_at is null";
 const NEXT_POLL: &str = "select min(poll_at) from message where poll_at is not null";
-/// The newest try of a message: when it began and ended.
-const LAST_ATTEMPT: &str =
-    "select started_at, finished_at from attempt where message_id = $1 order by number desc limit 1";
-/// Since a person last ordered it.
-const FIRST_TRY: &str = "select min(started_at) from attempt where message_id = $1 and started_at >= \
-     coalesce((select max(e.at) from event e where e.message_id = $1 and e.source = 'user' and e.status = 'queued'), 0)";
-const COUNT_UNKNOWN: &str = "select count(*) from attempt where message_id = $1 and outcome = 'unknown' and started_at >= \
-     coalesce((select max(e.at) from event e where e.message_id = $1 and e.source = 'user' and e.status = 'queued'), 0)";
 /// Without reading it: what it says about itself cannot be read.
 const SET_ASIDE: &str = "update message set status = $2, error_code = 'quarantined', error_message = $3, error_retryable = 'yes', \
      waiting_reason = null, waiting_since = null, waiting_until = null, waiting_detail = null, poll_at = null, \
      lease_token = null, lease_until = null, updated_at = $4 where id = $1";
-const REFUND_LAST: &str = "update attempt set refunded_at = $2 where message_id = $1 and refunded_at is null and outcome = 'unknown' \
-     and number = (select max(number) from attempt t where t.message_id = $1) returning quota_day";
 /// Whether a message just like it is with the provider right now, whose name is not known yet.
 const HAS_TWIN: &str = "select id from message where account_id = $1 and recipient = $2 and status = 'sending' limit 1";
 
@@ -163,7 +141,6 @@ const HAS_TWIN: &str = "select id from message where account_id = $1 and recipie
 pub const STATEMENTS: &[&str] = &[
     DUE_ACCOUNTS,
     COUNT_QUEUED,
-    FINISH_ATTEMPT,
     SETTLE,
     REQUEUE,
     CANCEL,
@@ -173,16 +150,12 @@ pub const STATEMENTS: &[&str] = &[
     SET_POLL,
     NEXT_DUE,
     NEXT_POLL,
-    LAST_ATTEMPT,
-    FIRST_TRY,
-    COUNT_UNKNOWN,
     SET_ASIDE,
-    REFUND_LAST,
     HAS_TWIN,
     SUPPRESS,
 ];
 /// Statements that differ.
-pub const DUAL: &[Sql] = &[DUE, CLAIM, HELD, SUPPRESSED, LOCK, INSERT_ATTEMPTS, ACCEPT_ATTEMPTS, ACCEPT];
+pub const DUAL: &[Sql] = &[DUE, CLAIM, HELD, SUPPRESSED, LOCK, ACCEPT_ATTEMPTS, ACCEPT];
 
 /// Accounts that have something due and may send before `horizon`.
 pub async fn due_accounts(
@@ -299,33 +272,6 @@ pub async fn claim(
     Ok(found)
 }
 
-/// A try, as it is written down before it is made.
-#[derive(Debug, Serialize)]
-pub struct NewAttempt<'a> {
-    /// The try.
-    pub id: &'a str,
-    /// What is tried.
-    pub message_id: &'a str,
-    /// Through which account.
-    pub account_id: &'a str,
-    /// The how manieth.
-    pub number: u32,
-    /// The lease it is made under.
-    pub token: &'a str,
-    /// The key of usage that it was reserved on.
-    pub quota_day: &'a str,
-    /// Unix milliseconds.
-    pub started_at: i64,
-}
-
-/// Writes down tries before they are made.
-pub async fn insert_attempts(conn: &mut Conn, dialect: Dialect, attempts: &[NewAttempt<'_>]) -> sqlx::Result<()> {
-    if attempts.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(INSERT_ATTEMPTS.of(dialect)).bind(batch(attempts)).execute(conn).await.map(drop)
-}
-
 /// A message that its provider took, at the first word about it.
 #[derive(Debug, Serialize)]
 pub struct Acceptance<'a> {
@@ -399,26 +345,6 @@ pub async fn suppress(
         sqlx::query(SUPPRESS).bind(id).bind(now.0).bind(BOUNCED).bind(CAME_BACK).execute(&mut *conn).await?;
     }
     ids.into_iter().map(|id| row::id("id", id)).collect()
-}
-
-/// Closes the open try of `token`; the day its quota was reserved on, or `None` when it was closed before.
-pub async fn finish_attempt(
-    conn: &mut Conn,
-    message: &MessageId,
-    token: &str,
-    outcome: &str,
-    is_refund: bool,
-    now: Timestamp,
-) -> sqlx::Result<Option<String>> {
-    let days: Vec<Option<String>> = sqlx::query_scalar(FINISH_ATTEMPT)
-        .bind(message.as_str())
-        .bind(token)
-        .bind(now.0)
-        .bind(outcome)
-        .bind(is_refund.then_some(now.0))
-        .fetch_all(conn)
-        .await?;
-    Ok(days.into_iter().next().flatten())
 }
 
 /// Reads a message and keeps others from changing it until the transaction ends.
@@ -525,37 +451,6 @@ pub async fn next_due(conn: &mut Conn) -> sqlx::Result<Option<Timestamp>> {
     Ok(lanes.chain(poll).min().map(Timestamp))
 }
 
-/// The newest try of a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LastAttempt {
-    /// When it was written down.
-    pub started_at: Timestamp,
-    /// When its outcome was.
-    pub finished_at: Option<Timestamp>,
-}
-
-/// The newest try of a message, if there was one.
-pub async fn last_attempt(conn: &mut Conn, message: &MessageId) -> sqlx::Result<Option<LastAttempt>> {
-    let found: Option<(i64, Option<i64>)> =
-        sqlx::query_as(LAST_ATTEMPT).bind(message.as_str()).fetch_optional(conn).await?;
-    Ok(found.map(|(started, finished)| LastAttempt {
-        started_at: Timestamp(started),
-        finished_at: finished.map(Timestamp),
-    }))
-}
-
-/// When a message was tried for the first time since a person ordered it.
-pub async fn first_try(conn: &mut Conn, message: &MessageId) -> sqlx::Result<Option<Timestamp>> {
-    let first: Option<i64> = sqlx::query_scalar(FIRST_TRY).bind(message.as_str()).fetch_one(conn).await?;
-    Ok(first.map(Timestamp))
-}
-
-/// How many of its tries since then had no clear end.
-pub async fn count_unknown(conn: &mut Conn, message: &MessageId) -> sqlx::Result<u32> {
-    let count: i64 = sqlx::query_scalar(COUNT_UNKNOWN).bind(message.as_str()).fetch_one(conn).await?;
-    row::count("unknown", count)
-}
-
 /// Takes a message that cannot be handled out of everybody's way, and says why.
 pub async fn set_aside(
     conn: &mut Conn,
@@ -566,13 +461,6 @@ pub async fn set_aside(
 ) -> sqlx::Result<()> {
     let query = sqlx::query(SET_ASIDE).bind(message.as_str()).bind(status.as_str()).bind(why).bind(now.0);
     query.execute(conn).await.map(drop)
-}
-
-/// Marks the newest try of unknown outcome as given back; the key its quota was reserved on.
-pub async fn refund_last(conn: &mut Conn, message: &MessageId, now: Timestamp) -> sqlx::Result<Option<String>> {
-    let days: Vec<Option<String>> =
-        sqlx::query_scalar(REFUND_LAST).bind(message.as_str()).bind(now.0).fetch_all(conn).await?;
-    Ok(days.into_iter().next().flatten())
 }
 
 /// Whether another message to the recipient is with the provider right now, by a name that is not known yet.

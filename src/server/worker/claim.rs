@@ -19,8 +19,9 @@ use crate::{
         store::{
             self, Conn,
             account::StoredAccount,
+            attempt::NewAttempt,
             lane::Lane,
-            queue::{Addressed, Due, NewAttempt},
+            queue::{Addressed, Due},
             usage::Reservation,
         },
         usecase::{account, message::limit_reached},
@@ -297,7 +298,7 @@ impl Pass<'_> {
                 started_at: self.now.0,
             })
             .collect();
-        store::queue::insert_attempts(conn, self.app.db.dialect, &attempts).await
+        store::attempt::insert(conn, self.app.db.dialect, &attempts).await
     }
 
     fn claim(&self, turn: Turn) -> Claim {

@@ -394,7 +394,7 @@ impl Worker {
                     else {
                         continue;
                     };
-                    store::queue::finish_attempt(conn, id, token, "unknown", false, now).await?;
+                    store::attempt::finish(conn, id, token, "unknown", false, now).await?;
                     // It can be asked about soon: whoever sent it is gone.
                     let poll_at = match &locked.account_id {
                         Some(account) => store::account::find_any(conn, account)

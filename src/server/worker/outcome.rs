@@ -201,7 +201,7 @@ impl Settle<'_> {
         // A report that was faster than this answer proves that the provider has it, whatever the answer says.
         let is_proved = locked.message.status.proves_sending();
         let is_refund = !is_proved && !matches!(outcome, Ok(_) | Err(SendError::Unknown(_)));
-        let key = store::queue::finish_attempt(conn, id, &claimed.token, word(outcome), is_refund, self.now).await?;
+        let key = store::attempt::finish(conn, id, &claimed.token, word(outcome), is_refund, self.now).await?;
         if let (true, Some(key)) = (is_refund, key) {
             let account = &self.one.through.account.account.id;
             store::usage::refund(conn, account, &key, 1).await?;
@@ -310,7 +310,7 @@ impl Settle<'_> {
 
     /// Whether its first try lies so long back. What waited for its turn before that waited for us, not for the provider.
     async fn is_tried_for(&self, conn: &mut Conn, message: &Message, millis: i64) -> sqlx::Result<bool> {
-        let first = store::queue::first_try(conn, &message.id).await?;
+        let first = store::attempt::first_try(conn, &message.id).await?;
         Ok(first.is_some_and(|first| self.now.0 - first.0 > millis))
     }
 

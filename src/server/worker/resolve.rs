@@ -16,8 +16,9 @@ use crate::{
         store::{
             self,
             account::StoredAccount,
+            attempt::LastAttempt,
             message::StoredMessage,
-            queue::{LastAttempt, Settled},
+            queue::Settled,
             tally::{Kind, Tally},
         },
         usecase::account,
@@ -48,7 +49,7 @@ enum Evidence {
 pub async fn one(app: &App, stored: &StoredMessage, account: &StoredAccount) -> Result<(), Error> {
     let now = app.clock.now();
     let id = &stored.message.id;
-    let last = store::queue::last_attempt(&mut *app.db.read().await?, id).await?;
+    let last = store::attempt::last(&mut *app.db.read().await?, id).await?;
     let evidence = match &last {
         Some(last) => look(app, stored, account, last, now).await,
         None => Evidence::NoneYet(None),
@@ -59,7 +60,7 @@ pub async fn one(app: &App, stored: &StoredMessage, account: &StoredAccount) -> 
             // Two that look alike are not told apart by looking: one after the other takes what is there.
             store::account::lock_many(conn, app.db.dialect, [&account.account.id]).await?;
             let Some(locked) = store::queue::lock(conn, app.db.dialect, id).await? else { return Ok(false) };
-            if locked.message.status != Status::Unknown || store::queue::last_attempt(conn, id).await? != last {
+            if locked.message.status != Status::Unknown || store::attempt::last(conn, id).await? != last {
                 return Ok(false); // a report was faster, or what was found out is about an earlier try
             }
             match &evidence {
@@ -160,7 +161,7 @@ async fn there(
         tally.save(conn, app.db.dialect, now).await?;
         return Ok(true);
     }
-    let last = store::queue::last_attempt(conn, id).await?;
+    let last = store::attempt::last(conn, id).await?;
     let is_late = last.and_then(|last| last.finished_at).is_some_and(|end| now.0 - end.0 >= app.settings.reconcile());
     if is_late {
         // All that fit are others of ours: this one is not there.
@@ -182,7 +183,7 @@ async fn send_again(
     why: &str,
     now: Timestamp,
 ) -> sqlx::Result<()> {
-    let lost = store::queue::count_unknown(conn, id).await?;
+    let lost = store::attempt::count_unknown(conn, id).await?;
     let is_asked = app.channels.of(account.account.provider).can_find();
     if lost > RECOVERIES && !is_asked {
         store::queue::set_poll(conn, id, None).await?;
@@ -191,7 +192,7 @@ async fn send_again(
             Some("It was sent several times and nobody ever said how it ended: held for a person.".to_owned());
         return store::message::insert_event(conn, app.db.dialect, id, &event).await;
     }
-    if let Some(key) = store::queue::refund_last(conn, id, now).await? {
+    if let Some(key) = store::attempt::refund_last(conn, id, now).await? {
         store::usage::refund(conn, &account.account.id, &key, 1).await?;
         store::lane::unblock(conn, &account.account.id, Some(WaitingReason::DailyLimit)).await?;
     }
