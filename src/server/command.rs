@@ -11,7 +11,7 @@ use super::{
     store::Db,
     usecase::{doctor, keys, platform, session},
     vault::Vault,
-    worker::Worker,
+    worker::{Worker, skew},
 };
 use crate::domain::secret::Secret;
 use anyhow::{Context, anyhow, bail};
@@ -300,6 +300,10 @@ async fn doctor(settings: Settings) -> anyhow::Result<()> {
         None => format!("platform       no default: {} is not set", missing.join(", ")),
     })?;
     say("schema         up to date")?;
+    let behind = skew::behind(&app).await.map_err(shown)?;
+    if behind.abs() > skew::MOST {
+        say(&format!("clock          {}: nothing is sent until then", skew::told(behind)))?;
+    }
     say(if app.is_key_wrong() { "encryption key does not fit the stored credentials" } else { "encryption key fits" })?;
     let sealed = super::store::account::list_sealed(&mut *app.db.read().await?, "", 10_000).await?;
     let stale = sealed.iter().filter(|stored| stored.secret.as_deref().is_some_and(|s| app.vault.is_stale(s))).count();

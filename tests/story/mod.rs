@@ -8,6 +8,7 @@ mod dashboard;
 mod doctor;
 mod email_account;
 mod keys;
+mod lane;
 mod limit;
 mod mailbox;
 mod message;

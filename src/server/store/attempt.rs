@@ -16,6 +16,13 @@ macro_rules! insert {
 const INSERT: Sql = Sql { sqlite: insert!(sqlite), postgres: insert!(postgres) };
 const FINISH: &str = "update attempt set finished_at = $3, outcome = $4, refunded_at = $5 \
      where message_id = $1 and token = $2 and finished_at is null returning quota_day";
+/// The newest try, closed without an answer, whose answer came after all.
+const REOPEN: &str = "update attempt set finished_at = null, outcome = null where message_id = $1 and token = $2 and outcome = 'unknown' \
+     and refunded_at is null and number = (select max(number) from attempt t where t.message_id = $1) returning id";
+/// Written down and never made: it leaves no trace, and what it had reserved goes back.
+const WITHDRAW: &str =
+    "delete from attempt where message_id = $1 and token = $2 and finished_at is null returning quota_day";
+const UNCOUNT: &str = "update message set attempts = attempts - 1 where id = $1";
 /// The newest try of a message: when it began and ended.
 const LAST: &str = "select started_at, finished_at from attempt where message_id = $1 order by number desc limit 1";
 /// Since a person last ordered it.
@@ -27,7 +34,7 @@ const REFUND_LAST: &str = "update attempt set refunded_at = $2 where message_id 
      and number = (select max(number) from attempt t where t.message_id = $1) returning quota_day";
 
 /// For the prepare test.
-pub const STATEMENTS: &[&str] = &[FINISH, LAST, FIRST_TRY, COUNT_UNKNOWN, REFUND_LAST];
+pub const STATEMENTS: &[&str] = &[FINISH, REOPEN, WITHDRAW, UNCOUNT, LAST, FIRST_TRY, COUNT_UNKNOWN, REFUND_LAST];
 /// Statements that differ.
 pub const DUAL: &[Sql] = &[INSERT];
 
@@ -75,6 +82,23 @@ pub async fn finish(
         .bind(is_refund.then_some(now.0))
         .fetch_all(conn)
         .await?;
+    Ok(days.into_iter().next().flatten())
+}
+
+/// Opens the newest try of `token` again that was closed as unknown: its answer came late. False when there is none, or
+/// when it was decided upon meanwhile.
+pub async fn reopen(conn: &mut Conn, message: &MessageId, token: &str) -> sqlx::Result<bool> {
+    let reopened = sqlx::query(REOPEN).bind(message.as_str()).bind(token).fetch_all(conn).await?;
+    Ok(!reopened.is_empty())
+}
+
+/// Takes the open try of `token` back, which was never made; the day its quota was reserved on.
+pub async fn withdraw(conn: &mut Conn, message: &MessageId, token: &str) -> sqlx::Result<Option<String>> {
+    let days: Vec<Option<String>> =
+        sqlx::query_scalar(WITHDRAW).bind(message.as_str()).bind(token).fetch_all(&mut *conn).await?;
+    if !days.is_empty() {
+        sqlx::query(UNCOUNT).bind(message.as_str()).execute(conn).await?;
+    }
     Ok(days.into_iter().next().flatten())
 }
 

@@ -29,6 +29,7 @@ pub mod user;
 pub mod vault_canary;
 pub mod webhook;
 
+use crate::domain::time::Timestamp;
 use sqlx::{
     Any, AnyConnection, AnyPool, ConnectOptions, Connection,
     any::{AnyConnectOptions, AnyPoolOptions},
@@ -49,6 +50,9 @@ const SQLITE_MIN: (u32, u32, u32) = (3, 51, 3);
 /// `full`: a power cut must not forget an intent that a provider already acted on.
 const PRAGMAS: &str = "pragma busy_timeout = 10000; pragma journal_mode = wal; pragma synchronous = full; \
                        pragma foreign_keys = on; pragma temp_store = memory; pragma cache_size = -8000";
+
+/// PostgreSQL only.
+const NOW: &str = "select cast(extract(epoch from clock_timestamp()) * 1000 as bigint)";
 
 /// Which engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -234,6 +238,15 @@ impl Db {
         let value = work(&mut tx).await?;
         tx.commit().await?;
         Ok(value)
+    }
+
+    /// The time by the clock that all who share the database see; SQLite has none but the machine's.
+    pub async fn now(&self) -> sqlx::Result<Option<Timestamp>> {
+        if self.dialect == Dialect::Sqlite {
+            return Ok(None);
+        }
+        let now: i64 = sqlx::query_scalar(NOW).fetch_one(&mut *self.read().await?).await?;
+        Ok(Some(Timestamp(now)))
     }
 
     /// Ends all connections; what was committed stays.

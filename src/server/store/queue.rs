@@ -9,7 +9,7 @@ use super::{
 };
 use crate::domain::{
     channel::Provider,
-    id::{AccountId, MessageId},
+    id::{AccountId, AttemptId, MessageId},
     mailbox::{BOUNCED, CAME_BACK},
     message::{Failure, Status, Waiting},
     time::Timestamp,
@@ -71,8 +71,8 @@ macro_rules! held {
         gather!(
             $dialect,
             [id],
-            "select m.id from ",
-            rows!($dialect, message_id text, token text),
+            "select x.attempt_id as id from ",
+            rows!($dialect, attempt_id text, message_id text, token text),
             " join message m on m.id = x.message_id where m.lease_token = x.token and m.status = 'sending'",
             $lock
         )
@@ -291,27 +291,27 @@ pub struct Acceptance<'a> {
     pub poll_at: Option<i64>,
 }
 
-/// Writes what providers took; the ids of those that were still `sending` under their token. Of the others somebody
+/// Writes what providers took; the tries whose messages were still `sending` under their token. Of the others somebody
 /// told us something meanwhile: they are settled one by one.
 pub async fn accept(
     conn: &mut Conn,
     dialect: Dialect,
     acceptances: &[Acceptance<'_>],
-) -> sqlx::Result<HashSet<MessageId>> {
+) -> sqlx::Result<HashSet<AttemptId>> {
     #[derive(Deserialize)]
     struct Held {
-        id: MessageId,
+        id: AttemptId,
     }
     let all = batch(acceptances);
     let held: String = sqlx::query_scalar(HELD.of(dialect)).bind(&all).fetch_one(&mut *conn).await?;
-    let held: HashSet<MessageId> = gathered::<Held>(&held)?.into_iter().map(|held| held.id).collect();
+    let held: HashSet<AttemptId> = gathered::<Held>(&held)?.into_iter().map(|held| held.id).collect();
     if held.is_empty() {
         return Ok(held);
     }
     let all = if held.len() == acceptances.len() {
         all
     } else {
-        let still = acceptances.iter().filter(|acceptance| held.contains(acceptance.message_id));
+        let still = acceptances.iter().filter(|acceptance| held.contains(acceptance.attempt_id));
         batch(&still.collect::<Vec<_>>())
     };
     sqlx::query(ACCEPT.of(dialect)).bind(&all).execute(&mut *conn).await?;

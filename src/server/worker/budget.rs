@@ -48,13 +48,21 @@ impl Budget {
         work(purse)
     }
 
+    /// What a try earns and, when it is to be repeated, costs: so many milliseconds from now that may be, at the earliest.
+    pub fn settle(&self, account: &AccountId, is_first: bool, is_repeated: bool, now: Timestamp) -> i64 {
+        if is_first {
+            self.earn(account, now);
+        }
+        if is_repeated { self.spend(account, now) } else { 0 }
+    }
+
     /// A message was tried for the first time.
-    pub fn earn(&self, account: &AccountId, now: Timestamp) {
+    fn earn(&self, account: &AccountId, now: Timestamp) {
         self.with(account, now, |purse| purse.coins = (purse.coins + EARNED).min(MOST));
     }
 
     /// Pays for a retry: so many milliseconds from now it may be made at the earliest.
-    pub fn spend(&self, account: &AccountId, now: Timestamp) -> i64 {
+    fn spend(&self, account: &AccountId, now: Timestamp) -> i64 {
         self.with(account, now, |purse| {
             purse.coins -= RETRY;
             if purse.coins >= 0 { 0 } else { -purse.coins * EVERY / RETRY }

@@ -98,13 +98,14 @@ impl Lanes {
         let turn = self.0.values().map(|lane| lane.served).max().unwrap_or(0) + 1;
         let held: u32 = self.0.values().map(Lane::held).sum();
         let mut left = BATCH.min(MOST.saturating_sub(held));
+        ready.truncate(left as usize);
+        // Everybody gets as much as everybody else, and what some have no room for goes to the others.
+        ready.sort_by_key(|(_, _, room)| *room);
+        let mut others = u32::try_from(ready.len()).unwrap_or(u32::MAX);
         let mut picked = BTreeMap::new();
         for (_, id, room) in ready {
-            let room = room.min(left);
-            if room == 0 {
-                break;
-            }
-            left -= room;
+            let room = room.min(left / others.max(1));
+            (left, others) = (left - room, others - 1);
             self.0.entry(id.clone()).or_default().served = turn;
             picked.insert(id, room);
         }
@@ -141,8 +142,11 @@ impl Lanes {
     /// A call of the account ended: what follows from it.
     pub fn next(&mut self, account: &AccountId, error: Option<&SendError>, took: Duration, most: u32) -> Next {
         let Some(lane) = self.0.get_mut(account) else { return Next::default() };
-        lane.takes = (lane.takes * 7 + took) / 8;
+        if !matches!(error, Some(SendError::Withheld(_))) {
+            lane.takes = (lane.takes * 7 + took) / 8;
+        }
         lane.window = match error {
+            Some(SendError::Withheld(_)) => lane.window, // the provider was not even called
             Some(error) if !error.is_answer() => (lane.window / 2).max(4),
             _ => (lane.window + 1).min(most.max(FIRST_WINDOW)),
         };
@@ -159,5 +163,26 @@ impl Lanes {
             lane.calling = lane.calling.saturating_sub(1);
         }
         Next { begins: next, back, has_room: lane.room(most) > 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{domain::time::Timestamp, server::clock::new_id};
+
+    #[test]
+    fn a_transaction_serves_all_who_wait_and_nobody_at_the_cost_of_others() {
+        let ids: Vec<AccountId> = (0..600).map(|_| new_id(Timestamp(0)).parse().expect("an id")).collect();
+        let due = |count: usize| ids.iter().take(count).map(|id| (id.clone(), WIDEST_WINDOW)).collect();
+        let few = Lanes::default().pick(due(3));
+        assert!(few.values().all(|room| *room > FIRST_WINDOW), "there is enough for all: {few:?}");
+        let many = Lanes::default().pick(due(100));
+        assert_eq!((many.len(), many.values().min()), (100, Some(&(BATCH / 100))));
+        let mut lanes = Lanes::default();
+        let first = lanes.pick(due(600));
+        assert_eq!(first.len(), 512);
+        let second = lanes.pick(due(600));
+        assert!(ids.iter().all(|id| first.contains_key(id) || second.contains_key(id)), "whoever waited is next");
     }
 }

@@ -11,6 +11,7 @@ mod outcome;
 mod poll;
 mod resolve;
 mod send;
+pub mod skew;
 
 use crate::{
     domain::{
@@ -32,6 +33,7 @@ use claim::{Claimed, HORIZON, Through};
 use futures::FutureExt;
 use lane::{Lanes, Ready};
 use outcome::Settling;
+use skew::Skew;
 use std::{
     collections::BTreeMap,
     mem,
@@ -68,12 +70,20 @@ struct Inner {
     looked_at: AtomicI64,
     /// What the accounts may still retry.
     budget: Budget,
+    /// Whether this machine may trust its clock.
+    skew: Skew,
 }
 
 /// A panic in an adapter is one message's trouble: it may have left.
 async fn caught(call: impl Future<Output = Result<Receipt, SendError>>) -> Result<Receipt, SendError> {
     let called = AssertUnwindSafe(call).catch_unwind().await;
     called.unwrap_or_else(|_| Err(SendError::Unknown("Tern failed while it sent the message.".to_owned())))
+}
+
+/// A panic in one pass is a bug, and no reason to send nothing any more.
+async fn guarded(pass: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    let done = AssertUnwindSafe(pass).catch_unwind().await;
+    done.unwrap_or_else(|_| Err(Error::Internal("the pass panicked".to_owned())))
 }
 
 impl Worker {
@@ -87,6 +97,7 @@ impl Worker {
             tasks: TaskTracker::new(),
             looked_at: AtomicI64::new(i64::MIN),
             budget: Budget::default(),
+            skew: Skew::default(),
         }))
     }
 
@@ -101,7 +112,7 @@ impl Worker {
         let reading = tokio::spawn(self.clone().read());
         while !app.stop.is_cancelled() {
             app.beat();
-            let done = self.claim_pass().await;
+            let done = guarded(self.claim_pass()).await;
             self.rest(done, &app.wake).await;
         }
         let ready = {
@@ -121,7 +132,7 @@ impl Worker {
         while !app.stop.is_cancelled() {
             let done = tokio::select! {
                 () = app.stop.cancelled() => return,
-                done = poll::pass(app) => done,
+                done = guarded(poll::pass(app)) => done,
             };
             self.rest(done, &app.wake_asking).await;
         }
@@ -133,7 +144,7 @@ impl Worker {
         while !app.stop.is_cancelled() {
             let done = tokio::select! {
                 () = app.stop.cancelled() => return,
-                done = mailbox::pass(app) => done,
+                done = guarded(mailbox::pass(app)) => done,
             };
             if let Err(error) = done {
                 tracing::error!(error.cause = %error, "a pass over the mailboxes failed");
@@ -198,9 +209,10 @@ impl Worker {
 
     async fn claim_pass(&self) -> Result<(), Error> {
         let app = &self.0.app;
+        self.0.skew.check(app).await?;
         let now = app.clock.now();
         if self.0.looked_at.swap(now.0, Ordering::Relaxed) / SECOND != now.0 / SECOND {
-            self.settle_lost(now).await?;
+            self.settle_lost(now.plus(-self.slack())).await?;
         }
         self.withhold_of_stopped(now).await?;
         while !app.stop.is_cancelled() {
@@ -242,7 +254,7 @@ impl Worker {
     /// Puts back what was claimed and not begun.
     fn withhold(&self, back: impl IntoIterator<Item = Ready>, why: &'static str) {
         for (through, claimed) in back {
-            self.settle_soon(Settling { through, claimed, outcome: Err(SendError::Withheld(why)) });
+            self.settle_soon(through, claimed, Err(SendError::Withheld(why)));
         }
     }
 
@@ -293,7 +305,7 @@ impl Worker {
             let (account, most) = (&through.account.account.id, sender.most_at_once());
             self.0.lanes.lock().expect("no panic").next(account, outcome.as_ref().err(), began.elapsed(), most)
         };
-        self.settle_soon(Settling { through, claimed, outcome });
+        self.settle_soon(through, claimed, outcome);
         self.withhold(next.back, "The provider refused or did not answer the one before it.");
         if next.has_room {
             app.wake.notify_one();
@@ -302,10 +314,15 @@ impl Worker {
     }
 
     /// Hands a result to whoever writes the next ones.
-    fn settle_soon(&self, settling: Settling) {
+    fn settle_soon(&self, through: Arc<Through>, claimed: Claimed, outcome: Result<Receipt, SendError>) {
+        let (account, now) = (&through.account.account.id, self.0.app.clock.now());
+        let is_first = claimed.due.attempts <= 1 && !matches!(outcome, Err(SendError::Withheld(_)));
+        let is_repeated = matches!(outcome, Err(SendError::Throttled { .. } | SendError::Unavailable(_)));
+        // Here, and not where it is written: that may take several transactions, and it is owed once.
+        let owed = self.0.budget.settle(account, is_first, is_repeated, now);
         let is_first = {
             let mut results = self.0.results.lock().expect("no panic");
-            results.push(settling);
+            results.push(Settling { through, claimed, outcome, owed });
             results.len() == 1
         };
         if is_first {
@@ -332,22 +349,27 @@ impl Worker {
 
     /// Until it is written. A row that cannot be read stands only in its own way: its lease runs out, and it is set aside.
     async fn write_batch(&self, batch: &[Settling]) {
-        let (app, budget) = (&self.0.app, &self.0.budget);
+        let app = &self.0.app;
         loop {
-            match outcome::write(app, budget, batch).await {
+            match outcome::write(app, batch).await {
                 Ok(()) => return,
                 Err(error) if claim::is_unreadable(&error) => break,
                 Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
             }
         }
         for one in batch.chunks(1) {
-            while let Err(error) = outcome::write(app, budget, one).await {
+            while let Err(error) = outcome::write(app, one).await {
                 if claim::is_unreadable(&error) {
                     break;
                 }
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
         }
+    }
+
+    /// Another machine's clock may be so much behind ours.
+    fn slack(&self) -> i64 {
+        if self.0.app.db.dialect == Dialect::Postgres { skew::MOST } else { 0 }
     }
 
     /// Messages whose sender died: the provider may have them, so they are held as unknown until there is evidence.

@@ -1,9 +1,6 @@
 //! What came of a try, written down under its token, many at a time.
 
-use super::{
-    budget::Budget,
-    claim::{Claimed, Through},
-};
+use super::claim::{Claimed, Through};
 use crate::{
     domain::{
         account::ConnectionStatus,
@@ -51,12 +48,14 @@ pub struct Settling {
     pub claimed: Claimed,
     /// What came of it.
     pub outcome: Result<Receipt, SendError>,
+    /// So many milliseconds the account's budget lets a repetition wait at least.
+    pub owed: i64,
 }
 
 /// Writes down the outcomes in one transaction; after an error nothing is written.
-pub async fn write(app: &App, budget: &Budget, batch: &[Settling]) -> sqlx::Result<()> {
+pub async fn write(app: &App, batch: &[Settling]) -> sqlx::Result<()> {
     let now = app.clock.now();
-    match app.db.write(async |conn| settle(app, budget, conn, batch, now).await).await {
+    match app.db.write(async |conn| settle(app, conn, batch, now).await).await {
         Ok(()) => {
             let organizations: HashSet<_> = batch.iter().map(|one| &one.through.account.organization_id).collect();
             for organization in organizations {
@@ -79,7 +78,7 @@ pub async fn write(app: &App, budget: &Budget, batch: &[Settling]) -> sqlx::Resu
     }
 }
 
-async fn settle(app: &App, budget: &Budget, conn: &mut Conn, batch: &[Settling], now: Timestamp) -> sqlx::Result<()> {
+async fn settle(app: &App, conn: &mut Conn, batch: &[Settling], now: Timestamp) -> sqlx::Result<()> {
     lock_in_order(app, conn, batch).await?;
     let (mut events, mut tally) = (Vec::new(), Tally::default());
     let acceptances: Vec<Acceptance<'_>> = batch.iter().filter_map(|one| acceptance(app, one, now)).collect();
@@ -91,9 +90,6 @@ async fn settle(app: &App, budget: &Budget, conn: &mut Conn, batch: &[Settling],
     for one in batch {
         let due = &one.claimed.due;
         let account = &one.through.account;
-        if due.attempts <= 1 {
-            budget.earn(&account.account.id, now);
-        }
         if one.outcome.as_ref().err().is_none_or(SendError::is_answer)
             && one.through.failures > 0
             && reached.insert(&account.account.id)
@@ -106,11 +102,11 @@ async fn settle(app: &App, budget: &Budget, conn: &mut Conn, batch: &[Settling],
             }
         }
         match &one.outcome {
-            Ok(receipt) if settled.contains(&due.id) => {
+            Ok(receipt) if settled.contains(&one.claimed.attempt) => {
                 events.push((due.id.clone(), accepted_event(app, receipt, now)));
                 tally.count(&account.organization_id, account.account.channel, Kind::Accepted);
             }
-            _ => Settle { app, budget, one, now }.one(conn, &mut events, &mut tally).await?,
+            _ => Settle { app, one, now }.one(conn, &mut events, &mut tally).await?,
         }
     }
     store::message::insert_events(conn, app.db.dialect, &events).await?;
@@ -160,7 +156,8 @@ fn word(outcome: &Result<Receipt, SendError>) -> &'static str {
         Err(SendError::Rejected(_)) => "rejected",
         Err(SendError::Unauthorized(_)) => "unauthorized",
         Err(SendError::Throttled { .. }) => "throttled",
-        Err(SendError::Unavailable(_) | SendError::Withheld(_)) => "unavailable",
+        Err(SendError::Unavailable(_)) => "unavailable",
+        Err(SendError::Withheld(_)) => "withheld",
         Err(SendError::Unknown(_)) => "unknown",
     }
 }
@@ -170,7 +167,6 @@ type Events = Vec<(MessageId, Event)>;
 /// The careful way of one outcome.
 struct Settle<'a> {
     app: &'a App,
-    budget: &'a Budget,
     one: &'a Settling,
     now: Timestamp,
 }
@@ -192,7 +188,7 @@ impl Settle<'_> {
         let (claimed, outcome) = (&self.one.claimed, &self.one.outcome);
         let id = &claimed.due.id;
         let Some(locked) = store::queue::lock(conn, self.app.db.dialect, id).await? else { return Ok(()) };
-        if locked.lease_token.as_deref() != Some(&*claimed.token) {
+        if locked.lease_token.as_deref() != Some(&*claimed.token) && !self.is_late(conn, &locked).await? {
             // Somebody settled it meanwhile: nothing is overwritten, the result stays visible.
             let detail = format!("A result came after the message was settled: {}.", word(outcome));
             self.note(events, locked.message.status, &detail);
@@ -200,8 +196,13 @@ impl Settle<'_> {
         }
         // A report that was faster than this answer proves that the provider has it, whatever the answer says.
         let is_proved = locked.message.status.proves_sending();
-        let is_refund = !is_proved && !matches!(outcome, Ok(_) | Err(SendError::Unknown(_)));
-        let key = store::attempt::finish(conn, id, &claimed.token, word(outcome), is_refund, self.now).await?;
+        let is_made = !matches!(outcome, Err(SendError::Withheld(_)));
+        let is_refund = !is_made || !is_proved && !matches!(outcome, Ok(_) | Err(SendError::Unknown(_)));
+        let key = if is_made {
+            store::attempt::finish(conn, id, &claimed.token, word(outcome), is_refund, self.now).await?
+        } else {
+            store::attempt::withdraw(conn, id, &claimed.token).await?
+        };
         if let (true, Some(key)) = (is_refund, key) {
             let account = &self.one.through.account.account.id;
             store::usage::refund(conn, account, &key, 1).await?;
@@ -216,6 +217,14 @@ impl Settle<'_> {
             Err(_) if is_proved => self.proved(conn, events, tally, &locked).await,
             Err(error) => self.not_accepted(conn, events, tally, &locked, error).await,
         }
+    }
+
+    /// The lease ran out before the answer came, so the message is held as unknown. The answer to its newest try is the best
+    /// evidence there is, unless somebody has decided meanwhile.
+    async fn is_late(&self, conn: &mut Conn, locked: &StoredMessage) -> sqlx::Result<bool> {
+        let is_evidence = !matches!(self.one.outcome, Err(SendError::Unknown(_)));
+        let is_held = is_evidence && locked.message.status == Status::Unknown;
+        Ok(is_held && store::attempt::reopen(conn, &locked.message.id, &self.one.claimed.token).await?)
     }
 
     /// The provider has it. A callback may have been faster: its status is joined, not overwritten.
@@ -293,7 +302,7 @@ impl Settle<'_> {
                         Failure { code: "throttled".to_owned(), message: message.to_owned(), retryable: true };
                     return self.fail(conn, events, tally, locked, &failure).await;
                 }
-                let until = self.in_budget(now);
+                let until = now.plus(self.one.owed);
                 self.put_back(conn, events, locked, (until > now).then_some(until), &detail).await
             }
             SendError::Unavailable(detail) => {
@@ -302,7 +311,7 @@ impl Settle<'_> {
                     let failure = Failure { code: "unreachable".to_owned(), message: detail.clone(), retryable: true };
                     return self.fail(conn, events, tally, locked, &failure).await;
                 }
-                let until = self.in_budget(now.plus(back_off(message.attempts)));
+                let until = now.plus(back_off(message.attempts).max(self.one.owed));
                 self.put_back(conn, events, locked, Some(until), detail).await
             }
         }
@@ -312,12 +321,6 @@ impl Settle<'_> {
     async fn is_tried_for(&self, conn: &mut Conn, message: &Message, millis: i64) -> sqlx::Result<bool> {
         let first = store::attempt::first_try(conn, &message.id).await?;
         Ok(first.is_some_and(|first| self.now.0 - first.0 > millis))
-    }
-
-    /// The instant, or the later one at which the account's budget of retries allows it.
-    fn in_budget(&self, wished: Timestamp) -> Timestamp {
-        let wait = self.budget.spend(&self.one.through.account.account.id, self.now);
-        wished.max(self.now.plus(wait))
     }
 
     /// The lane waits until `until`; when the provider was not reached, only after some calls in a row, and then longer

@@ -96,10 +96,10 @@ impl Answer {
     pub fn sent(&self) -> Result<Receipt, SendError> {
         match self.status {
             200..300 => match self.json::<MessageAnswer>() {
-                Some(MessageAnswer { sid: Some(sid), status, .. }) if sid.len() == 34 => Ok(Receipt {
+                Some(MessageAnswer { sid: Some(sid), status, .. }) if is_sid(&sid) => Ok(Receipt {
                     provider_message_id: sid,
                     status: status.as_deref().and_then(read_status).unwrap_or(Status::Accepted),
-                    provider_status: status,
+                    provider_status: status.filter(|word| !word.contains('\0')),
                 }),
                 _ => {
                     Err(SendError::Unknown("Twilio's answer could not be read, so it may have the message.".to_owned()))
@@ -119,6 +119,11 @@ impl Answer {
             }
         }
     }
+}
+
+/// Two letters and 32 hexadecimal digits.
+fn is_sid(text: &str) -> bool {
+    text.len() == 34 && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
 /// Our word for Twilio's; `None` for words that say nothing about a message of ours.
