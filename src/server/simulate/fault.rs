@@ -11,7 +11,6 @@ use axum::{
 use futures::stream;
 use serde::Deserialize;
 use std::{io, sync::Arc, time::Duration};
-use tokio::sync::watch;
 
 /// What goes wrong with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -66,36 +65,7 @@ pub(super) struct Ordered {
     pub after: Duration,
 }
 
-/// Holds every request that sends a message, before anything becomes of it, until it is opened or dropped.
-pub struct Gate(watch::Sender<bool>);
-
-impl Gate {
-    /// How many are held.
-    pub fn held(&self) -> usize {
-        self.0.receiver_count() - 1 // the stand-in's own
-    }
-
-    /// Lets them go on, and all that come.
-    pub fn open(self) {
-        self.0.send_replace(true);
-    }
-}
-
 impl Simulator {
-    /// Closes a gate before what is sent from now on.
-    pub fn hold(&self) -> Gate {
-        let (gate, held) = watch::channel(false);
-        self.state().gate = Some(held);
-        Gate(gate)
-    }
-
-    async fn pass_gate(&self) {
-        let gate = self.state().gate.clone();
-        if let Some(mut gate) = gate {
-            let _ = gate.wait_for(|is_open| *is_open).await;
-        }
-    }
-
     /// The next `times` requests go wrong; the faults that speak of accepting wait for requests that send a message.
     /// Faults are used up in the order in which they came.
     pub fn misbehave(&self, fault: Fault, times: u32) {
@@ -140,11 +110,7 @@ impl Simulator {
 
 /// Lets a request go wrong when it is its turn.
 pub(super) async fn misbehave(State(simulator): State<Arc<Simulator>>, mut request: Request, next: Next) -> Response {
-    let is_create = request.method() == Method::POST;
-    let (fault, after) = simulator.next_fault(is_create).unzip();
-    if is_create {
-        simulator.pass_gate().await;
-    }
+    let (fault, after) = simulator.next_fault(request.method() == Method::POST).unzip();
     if let Some(after) = after.filter(|after| !after.is_zero()) {
         tokio::time::sleep(after).await;
     }

@@ -17,7 +17,7 @@ pub mod smtp;
 
 pub use callback::Callback;
 pub use chaos::Chaos;
-pub use fault::{Fault, Gate, On};
+pub use fault::{Fault, On};
 pub use message::Accepted;
 
 use super::clock::{Clock, SystemClock, random_bytes};
@@ -47,10 +47,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
-use tokio::{
-    net::TcpListener,
-    sync::{Semaphore, watch},
-};
+use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
 /// The account that is there when none is named.
@@ -177,8 +174,6 @@ struct Memory {
     /// Messages that move when they are told to.
     waiting: Vec<String>,
     faults: VecDeque<Ordered>,
-    /// Open when it says so, or when whoever closed it is gone.
-    gate: Option<watch::Receiver<bool>>,
     chaos: Option<Lots>,
     /// Accounts that are not `active`, and what they are instead.
     inactive: HashMap<String, String>,
@@ -206,7 +201,6 @@ impl Memory {
             messages: Vec::new(),
             by_sid: HashMap::new(),
             waiting: Vec::new(),
-            gate: None,
             faults: VecDeque::new(),
             chaos: None,
             inactive: HashMap::new(),
