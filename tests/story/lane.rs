@@ -5,7 +5,7 @@ use crate::support::{Client, RECIPIENT, World, but, until};
 use serde_json::json;
 use tern::{
     domain::time::{MINUTE, SECOND},
-    server::simulate::{Fault, Gate, On},
+    server::simulate::{Fault, On},
 };
 
 /// Calls that an account has under way at first.
@@ -14,14 +14,13 @@ const CALLS: usize = 64;
 const MANY: usize = 100;
 
 /// Many messages, of which the provider holds the first calls.
-async fn held(world: &World, owner: &Client) -> Gate {
-    let gate = world.twilio.hold();
+async fn hold(world: &World, owner: &Client) {
+    world.twilio.hold();
     let messages: Vec<_> = (0..MANY).map(|n| but(form(), json!({ "body": format!("Hello {n}") }))).collect();
     owner.post("/api/messages/batch", json!({ "messages": messages })).await.expect_status(200);
     world.worker.pass().await.expect("a pass");
-    until(async || gate.held() == CALLS).await;
+    until(async || world.twilio.held() == CALLS).await;
     assert!(sending(world).await > CALLS, "some are claimed ahead");
-    gate
 }
 
 async fn sending(world: &World) -> usize {
@@ -35,12 +34,12 @@ async fn used(world: &World) -> Vec<String> {
 #[tokio::test]
 async fn a_pause_takes_back_what_is_claimed_and_not_begun() {
     let (world, owner, account) = connected().await;
-    let gate = held(&world, &owner).await;
+    hold(&world, &owner).await;
     let path = format!("/api/messaging-accounts/{account}");
     owner.patch(&path, json!({ "is_active": false })).await.expect_status(200);
     world.worker.pass().await.expect("a pass");
     until(async || sending(&world).await == CALLS).await;
-    gate.open();
+    world.twilio.release();
     world.worker.settle().await;
     assert_eq!(world.twilio.accepted().len(), CALLS, "what was under way, and nothing more");
     assert_eq!(used(&world).await, [format!("2026-11-22 {CALLS}")]);
@@ -52,10 +51,10 @@ async fn a_pause_takes_back_what_is_claimed_and_not_begun() {
 #[tokio::test]
 async fn what_was_claimed_and_could_outlive_its_lease_is_claimed_once_more() {
     let (world, owner, _) = connected().await;
-    let gate = held(&world, &owner).await;
+    hold(&world, &owner).await;
     // A call may take half a minute, and the lease ends in less.
     world.clock.advance(61 * SECOND);
-    gate.open();
+    world.twilio.release();
     world.worker.settle().await;
     assert_eq!(world.twilio.accepted().len(), CALLS);
     assert_eq!(sending(&world).await, 0, "what was claimed ahead went back");
@@ -69,14 +68,14 @@ async fn what_was_claimed_and_could_outlive_its_lease_is_claimed_once_more() {
 #[tokio::test]
 async fn an_answer_after_the_lease_is_evidence_for_a_message_that_is_held() {
     let (world, owner, _) = connected().await;
-    let gate = world.twilio.hold();
+    world.twilio.hold();
     let id = owner.send(RECIPIENT).await;
     world.worker.pass().await.expect("a pass");
-    until(async || gate.held() == 1).await;
+    until(async || world.twilio.held() == 1).await;
     world.clock.advance(91 * SECOND);
     world.worker.pass().await.expect("a pass");
     assert_eq!(owner.status(&id).await, "unknown", "nobody knows whether its sender lives");
-    gate.open();
+    world.twilio.release();
     world.worker.settle().await;
     let message = owner.get(&format!("{MESSAGES}/{id}")).await.json();
     assert_eq!((&message["status"], &message["attempts"]), (&json!("accepted"), &json!(1)));
@@ -89,14 +88,14 @@ async fn an_answer_after_the_lease_is_evidence_for_a_message_that_is_held() {
 #[tokio::test]
 async fn a_refusal_after_the_lease_lets_a_message_go_again_that_is_held() {
     let (world, owner, _) = connected().await;
-    let gate = world.twilio.hold();
+    world.twilio.hold();
     world.twilio.misbehave_on(On::Create, Fault::Throttled { retry_after: Some(1) }, 1);
     let id = owner.send(RECIPIENT).await;
     world.worker.pass().await.expect("a pass");
-    until(async || gate.held() == 1).await;
+    until(async || world.twilio.held() == 1).await;
     world.clock.advance(91 * SECOND);
     world.worker.pass().await.expect("a pass");
-    gate.open();
+    world.twilio.release();
     world.worker.settle().await;
     assert_eq!(owner.status(&id).await, "queued", "it was certainly not sent");
     assert_eq!(used(&world).await, ["2026-11-22 0"]);
