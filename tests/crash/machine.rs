@@ -59,6 +59,16 @@ impl Process {
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.0.try_wait().expect("a process of ours")
     }
+
+    /// Waits until it has ended by itself.
+    pub async fn ends(&mut self, limit: Duration) {
+        let ending = async {
+            while self.ended().is_none() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        assert!(tokio::time::timeout(limit, ending).await.is_ok(), "the process does not end");
+    }
 }
 
 impl Drop for Process {
