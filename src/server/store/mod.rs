@@ -51,6 +51,8 @@ const SQLITE_MIN: (u32, u32, u32) = (3, 51, 3);
 const PRAGMAS: &str = "pragma busy_timeout = 10000; pragma journal_mode = wal; pragma synchronous = full; \
                        pragma foreign_keys = on; pragma temp_store = memory; pragma cache_size = -8000";
 
+/// Several read, most of them the same pages, which the system's own cache holds anyway.
+const READER: &str = "pragma query_only = on; pragma cache_size = -2000";
 /// PostgreSQL only.
 const NOW: &str = "select cast(extract(epoch from clock_timestamp()) * 1000 as bigint)";
 
@@ -181,7 +183,7 @@ impl Db {
             .after_connect(|conn, _| {
                 Box::pin(async move {
                     sqlx::raw_sql(PRAGMAS).execute(&mut *conn).await?;
-                    sqlx::raw_sql("pragma query_only = on").execute(conn).await.map(drop)
+                    sqlx::raw_sql(READER).execute(conn).await.map(drop)
                 })
             })
             .connect_lazy_with(options("rw")?);
