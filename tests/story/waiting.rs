@@ -1,9 +1,8 @@
 //! What waits, why, and until when.
 
 use super::{MESSAGES, connected, form, set_limit};
-use crate::support::{RECIPIENT, but};
+use crate::support::{RECIPIENT, but, until};
 use serde_json::{Value, json};
-use std::time::Duration;
 use tern::{
     domain::time::{HOUR, MINUTE},
     server::simulate::{Fault, On},
@@ -133,12 +132,14 @@ async fn a_busy_provider_is_asked_again_later() {
 async fn what_is_given_back_after_midnight_goes_to_the_day_that_it_was_taken_from() {
     let (world, owner, account) = connected().await;
     set_limit(&owner, &account, 1).await;
-    let late = Duration::from_millis(200);
-    world.twilio.misbehave_after(late, On::Create, Fault::Throttled { retry_after: Some(60) }, 1);
+    world.twilio.misbehave_on(On::Create, Fault::Throttled { retry_after: Some(60) }, 1);
+    world.twilio.hold();
     let id = owner.send(RECIPIENT).await;
     world.worker.pass().await.expect("a pass");
+    until(async || world.twilio.held() == 1).await;
     // The provider refuses a call of one day on the next.
     world.clock.advance(15 * HOUR);
+    world.twilio.release();
     world.worker.settle().await;
     assert_eq!(owner.status(&id).await, "queued");
     assert_eq!(world.rows("select day || ' ' || used from usage").await, ["2026-11-22 0"]);

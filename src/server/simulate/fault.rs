@@ -78,11 +78,33 @@ impl Simulator {
     }
 
     /// The same, and the requests are held for a while first.
-    pub fn misbehave_after(&self, after: Duration, on: On, fault: Fault, times: u32) {
+    pub(super) fn misbehave_after(&self, after: Duration, on: On, fault: Fault, times: u32) {
         let is_of_creates = matches!(fault, Fault::AcceptThenFail | Fault::AcceptThenDrop | Fault::AcceptThenHang);
         let on = if is_of_creates { On::Create } else { on };
         if times > 0 {
             self.state().faults.push_back(Ordered { fault, on, times, after });
+        }
+    }
+
+    /// From now on Twilio's requests wait, until [`Self::release`]: what happens meanwhile needs no clock of the machine.
+    pub fn hold(&self) {
+        self.holds.send_replace(true);
+    }
+
+    /// Lets go what waits.
+    pub fn release(&self) {
+        self.holds.send_replace(false);
+    }
+
+    /// How many requests wait.
+    pub fn held(&self) -> usize {
+        self.holds.receiver_count()
+    }
+
+    async fn wait_for_release(&self) {
+        let is_held = *self.holds.borrow();
+        if is_held {
+            let _ = self.holds.subscribe().wait_for(|holds| !holds).await;
         }
     }
 
@@ -110,6 +132,7 @@ impl Simulator {
 
 /// Lets a request go wrong when it is its turn.
 pub(super) async fn misbehave(State(simulator): State<Arc<Simulator>>, mut request: Request, next: Next) -> Response {
+    simulator.wait_for_release().await;
     let (fault, after) = simulator.next_fault(request.method() == Method::POST).unzip();
     if let Some(after) = after.filter(|after| !after.is_zero()) {
         tokio::time::sleep(after).await;
@@ -253,6 +276,24 @@ mod tests {
         assert!(world.create(&FORM).now_or_never().is_none());
         world.control("faults", &json!({ "kind": "fail", "after_ms": 1 })).await;
         assert_eq!(world.create(&FORM).await.refusal(), (500, 20500));
+    }
+
+    #[tokio::test]
+    async fn a_request_is_held_until_it_is_released() {
+        let world = World::new();
+        world.simulator.hold();
+        let answer = async {
+            let (answer, ()) = tokio::join!(world.create(&FORM), async {
+                while world.simulator.held() == 0 {
+                    tokio::task::yield_now().await;
+                }
+                assert!(world.simulator.accepted().is_empty());
+                world.simulator.release();
+            });
+            answer
+        };
+        assert_eq!(answer.await.status, 201);
+        assert_eq!(world.simulator.held(), 0);
     }
 
     #[tokio::test]

@@ -47,7 +47,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+};
 use tokio_util::sync::CancellationToken;
 
 /// The account that is there when none is named.
@@ -162,6 +165,8 @@ pub struct Simulator {
     watch: Option<PathBuf>,
     /// The settings to which a reset returns.
     initial: Settings,
+    /// Requests wait while it is true.
+    holds: watch::Sender<bool>,
     state: Mutex<Memory>,
 }
 
@@ -254,6 +259,7 @@ impl Simulator {
             journal: journal.transpose()?,
             watch: args.watch.clone(),
             initial,
+            holds: watch::Sender::new(false),
             state: Mutex::new(memory),
         }))
     }
@@ -261,6 +267,7 @@ impl Simulator {
     /// Forgets every message, fault, setting and opt-out.
     pub fn reset(&self) {
         *self.state() = Memory::new(self.initial);
+        self.release();
     }
 
     fn state(&self) -> MutexGuard<'_, Memory> {
