@@ -1,7 +1,7 @@
 //! The browser's side: WebAssembly, style sheet, static files, all under names made of their content.
 
 use crate::{
-    command::{exec, timed},
+    command::{exec, exec_muted, timed},
     shared::{cargo, root, target},
     split::{self, Parts},
     tools::{Toolchain, WASM, npm},
@@ -26,8 +26,8 @@ const BUDGET: usize = 250 * 1024;
 
 /// What `wasm-opt` does. Control flow that is made anew comes out smaller, and functions in the order of their names, so that
 /// those made of one generic stand side by side, compress better: 5 KiB of 234 together.
-const PASSES: [&str; 7] =
-    ["--flatten", "--rereloop", "-O1", "-Oz", "--reorder-functions-by-name", "--strip-debug", "--quiet"];
+const PASSES: [&str; 6] =
+    ["--flatten", "--rereloop", "-O1", "-Oz", "--reorder-functions-by-name", "--strip-debug"];
 
 /// Builds the site into `out/site` and writes `out/hash.txt`. `small`: optimised, compressed and held to the budget.
 pub fn build(toolchain: Toolchain, small: bool, out: &Path) -> Result<()> {
@@ -122,7 +122,8 @@ fn bindgen(raw: &[u8], small: bool) -> Result<PathBuf> {
             for file in [vec![folder.join("index_bg.wasm")], Parts::of(&folder)?.modules()].concat() {
                 let mut optimise = Command::new(&wasm_opt);
                 optimise.args(features.map(|f| format!("--enable-{f}"))).args(PASSES).arg(&file).arg("-o").arg(&file);
-                exec("wasm-opt", &mut optimise)?;
+                // It warns of every name of a label that it does not know.
+                exec_muted("wasm-opt", &mut optimise)?;
             }
             Ok(())
         })?;
