@@ -26,8 +26,7 @@ const BUDGET: usize = 250 * 1024;
 
 /// What `wasm-opt` does. Control flow that is made anew comes out smaller, and functions in the order of their names, so that
 /// those made of one generic stand side by side, compress better: 5 KiB of 234 together.
-const PASSES: [&str; 6] =
-    ["--flatten", "--rereloop", "-O1", "-Oz", "--reorder-functions-by-name", "--strip-debug"];
+const PASSES: [&str; 6] = ["--flatten", "--rereloop", "-O1", "-Oz", "--reorder-functions-by-name", "--strip-debug"];
 
 /// Builds the site into `out/site` and writes `out/hash.txt`. `small`: optimised, compressed and held to the budget.
 pub fn build(toolchain: Toolchain, small: bool, out: &Path) -> Result<()> {

@@ -36,7 +36,8 @@ pub fn BounceFields(
     };
     let host = field("imap_host", "IMAP host", "imap.example.com", known(|imap| imap.host.clone()));
     let port = field("imap_port", "IMAP port", "993", known(|imap| imap.port.to_string()));
-    let username = field("imap_username", "IMAP user name", "", known(|imap| imap.username.clone().unwrap_or_default()));
+    let username =
+        field("imap_username", "IMAP user name", "", known(|imap| imap.username.clone().unwrap_or_default()));
     let security = typed("imap_security").unwrap_or_else(|| known(|imap| imap.security.as_str().to_owned()));
     let hint = if stored.is_some() { "Stored, and never shown. Empty: it stays as it is." } else { "" };
     view! {

@@ -10,11 +10,7 @@ use super::{
 };
 use crate::{
     api::account::load_account,
-    domain::{
-        account::Account,
-        email_account::SmtpSettings,
-        id::AccountId,
-    },
+    domain::{account::Account, email_account::SmtpSettings, id::AccountId},
     ui::part::{
         error_box::FormError,
         field::Field,
@@ -108,7 +104,8 @@ fn Forms(account: Account, update: Post<Account>, replace: Post<Account>) -> imp
 /// What only a mailbox has, each folded away unless something is wrong in it.
 #[component]
 fn MailFields(smtp: SmtpSettings, trouble: Option<String>, faults: Faults) -> impl IntoView {
-    let is_wrong = move |names: [&'static str; 5]| Memo::new(move |_| names.iter().any(|name| faults.of(name).is_some()));
+    let is_wrong =
+        move |names: [&'static str; 5]| Memo::new(move |_| names.iter().any(|name| faults.of(name).is_some()));
     let (of_sender, of_bounces) = (is_wrong(sender::FIELDS), is_wrong(bounce::FIELDS));
     let (imap, has_trouble) = (smtp.imap.clone(), trouble.is_some());
     view! {
