@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Page } from "@playwright/test";
 import { freePort, startSimulator, startTern, test as base } from "./fixtures";
 
-export const MAILBOX = { user: "ann@tern.example", password: "simulator-mail-password-0001" };
+export const MAILBOX = { user: "ann@tern.example", password: "simulator-mail-password-0001", token: "simulator-access-token-0001" };
 
 export const test = base.extend<{ port: string }>({
   port: async ({}, use) => use(String(await freePort())),

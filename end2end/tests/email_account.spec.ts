@@ -2,6 +2,9 @@
 import { axe, expect, signUp } from "../support/fixtures";
 import { MAILBOX, fillMailbox, test } from "../support/mailbox";
 
+/** An Ed25519 seed of a test. */
+const DKIM_KEY = "bWFya2VyLWRraW0ta2V5LTkzYzFhNy1tYXJrZXItMDE=";
+
 test("a mailbox is connected, sends, and says that it is not secure", async ({ page, port, simulator }) => {
   await signUp(page);
   await page.getByRole("link", { name: "Add Account" }).click();
@@ -40,6 +43,61 @@ test("a mailbox is connected, sends, and says that it is not secure", async ({ p
   expect(await sent.json()).toMatchObject({ status: "sent" });
   expect(await (await fetch(`${simulator.url}/mail`)).json()).toMatchObject([{ to: ["kim@example.com"], user: MAILBOX.user }]);
   await expect(row.getByRole("meter")).toHaveAttribute("aria-valuetext", "1 of 100 messages");
+});
+
+test("replies, signature and the mailbox that is read can be set and changed", async ({ page, port }) => {
+  await signUp(page);
+  await page.getByRole("link", { name: "Add Account" }).click();
+  const dialog = page.getByRole("dialog");
+  await fillMailbox(page, port);
+  const advanced = dialog.getByText("Advanced: OAuth 2");
+  await expect(dialog.getByLabel("DKIM domain")).toBeHidden();
+  await advanced.click();
+  await expect(dialog.getByLabel("Sign-in")).toHaveValue("password");
+  await dialog.getByLabel("Replies go to").fill("answers@tern.example");
+  await dialog.getByLabel("DKIM domain").fill("tern.example");
+  await dialog.getByRole("button", { name: "Connect Account" }).click();
+  await expect(dialog.getByLabel("DKIM selector")).toHaveAttribute("aria-invalid", "true");
+  await dialog.getByLabel("DKIM selector").fill("t1");
+  await dialog.getByLabel("DKIM private key").fill(DKIM_KEY);
+  expect(await axe(page)).toEqual([]);
+  await dialog.getByRole("button", { name: "Connect Account" }).click();
+  const row = page.getByRole("row", { name: "Ann at Tern" });
+  await row.getByRole("link", { name: "Edit" }).click();
+
+  await expect(dialog.getByLabel("DKIM selector")).toBeHidden();
+  await dialog.getByText("Replies and signature").click();
+  await expect(dialog.getByLabel("DKIM selector")).toHaveValue("t1");
+  await expect(dialog.getByLabel("DKIM private key")).toHaveValue("");
+  await expect(dialog.getByText("Stored, and never shown").first()).toBeVisible();
+  await dialog.getByLabel("DKIM selector").fill("t2");
+  await dialog.getByText("Bounces and replies").click();
+  await dialog.getByLabel("Read bounces from this mailbox").check();
+  await dialog.getByLabel("IMAP host").fill("localhost");
+  await dialog.getByLabel("IMAP port").fill("1");
+  await dialog.getByLabel("IMAP encryption").selectOption("none");
+  await expect(dialog.getByText("travel in clear").last()).toBeVisible();
+  for (const scheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
+    expect(await axe(page), scheme).toEqual([]);
+  }
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await expect(dialog.getByRole("alert").filter({ hasText: "IMAP: TCP failed" })).toBeVisible();
+  await dialog.getByLabel("Read bounces from this mailbox").uncheck();
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await expect(dialog).toHaveCount(0);
+  const [account] = await (await page.request.get("/api/email-accounts")).json();
+  expect(account).toMatchObject({ dkim_selector: "t2", dkim_domain: "tern.example", reply_to: "answers@tern.example", imap_host: null });
+
+  await row.getByRole("link", { name: "Edit" }).click();
+  await dialog.getByText("Replace credentials").click();
+  await dialog.getByLabel("Sign-in").selectOption("xoauth2");
+  await dialog.getByLabel("User name", { exact: true }).fill(MAILBOX.user);
+  await dialog.getByLabel("Password", { exact: true }).fill(MAILBOX.token);
+  await dialog.getByRole("button", { name: "Test and replace" }).click();
+  await expect(dialog).toHaveCount(0);
+  const [now] = await (await page.request.get("/api/email-accounts")).json();
+  expect(now).toMatchObject({ smtp_auth: "xoauth2", dkim_selector: "t2" });
 });
 
 test.describe("without a script", () => {

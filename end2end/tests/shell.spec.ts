@@ -1,5 +1,5 @@
 // What every page keeps: no serious finding of axe, light and dark; headings, titles, focus, theme, small screens.
-import { axe, connect, expect, open, signUp, test } from "../support/fixtures";
+import { axe, connect, expect, hydrated, open, signUp, test } from "../support/fixtures";
 
 test("axe finds nothing serious on any page, light and dark", async ({ page }) => {
   test.setTimeout(120_000);
@@ -84,6 +84,45 @@ test("a stranger finds nothing: unknown pages and foreign ids", async ({ page, t
   expect(foreign!.status()).toBe(404);
   await expect(page.getByText("Not found")).toBeVisible();
   expect((await fetch(`${tern.url}/accounts`, { redirect: "manual", headers: { accept: "text/html" } })).status).toBe(302);
+});
+
+test("a page whose code cannot be loaded says so, and the application goes on", async ({ page: first, context }) => {
+  await signUp(first);
+  // A page of its own: the loader notes the failure at the console, which is no complaint here. A panic would be.
+  const page = await context.newPage();
+  const panics: string[] = [];
+  page.on("pageerror", (error) => panics.push(String(error)));
+  await page.route("**/split_messages_page*.wasm", (route) => route.abort());
+  const go = (name: string) => page.getByRole("navigation", { name: "Main" }).getByRole("link", { name }).click();
+  await open(page, "/accounts");
+  await go("Messages");
+  await expect(page.getByRole("alert").filter({ hasText: "This page could not be loaded" })).toBeVisible();
+  await expect(page).toHaveURL(/\/messages$/);
+  expect(await axe(page)).toEqual([]);
+  await go("Settings");
+  await expect(page.getByRole("heading", { level: 1, name: "Settings" })).toBeVisible();
+  await go("Messages");
+  await page.unrouteAll();
+  await page.getByRole("link", { name: "Reload" }).click();
+  await expect(page.getByRole("heading", { name: "No messages yet" })).toBeVisible();
+  await hydrated(page);
+  expect(panics).toEqual([]);
+});
+
+test("a page that the server has drawn stays when its code cannot be loaded", async ({ page: first, context }) => {
+  await signUp(first);
+  const page = await context.newPage();
+  const panics: string[] = [];
+  page.on("pageerror", (error) => panics.push(String(error)));
+  await page.route("**/split_messages_page*.wasm", (route) => route.abort());
+  await page.goto("/messages");
+  await expect(page.getByRole("alert").filter({ hasText: "does not update by itself" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "No messages yet" })).toBeVisible();
+  expect(await axe(page)).toEqual([]);
+  await page.unrouteAll();
+  await page.getByRole("link", { name: "Reload" }).click();
+  await hydrated(page);
+  expect(panics).toEqual([]);
 });
 
 test("the first load is cached for ever by its content", async ({ page }) => {

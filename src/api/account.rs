@@ -90,7 +90,7 @@ pub async fn connect_account(
     Ok(account)
 }
 
-/// Changes name, limit and pace; afterwards the visitor is on the list.
+/// Changes name, limit, pace and what is known of a mailbox; afterwards the visitor is on the list.
 #[server(output = Json)]
 pub async fn update_account(
     id: AccountId,
@@ -98,6 +98,8 @@ pub async fn update_account(
     #[server(default)] daily_limit: String,
     #[server(default)] confirmation: String,
     #[server(default)] pace: BTreeMap<String, String>,
+    #[server(default)] mailbox: BTreeMap<String, String>,
+    #[server(default)] credentials: BTreeMap<String, Entered>,
 ) -> Result<Account, ApiError> {
     let who = crate::server::request().await?;
     let keep = |error: crate::server::error::Error| {
@@ -107,6 +109,7 @@ pub async fn update_account(
             ("confirmation", &confirmation),
         ]);
         error.typed.extend(pace.iter().map(|(name, typed)| (format!("pace[{name}]"), typed.clone())));
+        error.typed.extend(mailbox.iter().map(|(name, typed)| (format!("mailbox[{name}]"), typed.clone())));
         error
     };
     let before = crate::server::usecase::account::load(&who, &id).await?;
@@ -116,6 +119,12 @@ pub async fn update_account(
     let (patch, settings) =
         crate::domain::field_error::FieldErrors::both(patch, settings).map_err(|fields| keep(fields.into()))?;
     let patch = patch.with_pace(settings);
+    if !mailbox.is_empty() {
+        let of = |name: &str| mailbox.get(name).cloned().unwrap_or_default();
+        let secrets = credentials.into_iter().map(|(name, entered)| (name, entered.into_secret())).collect();
+        let form = crate::domain::email_account::EmailForm::of_settings(of, secrets);
+        crate::server::usecase::email_account::change(&who, &id, form).await.map_err(keep)?;
+    }
     let account = crate::server::usecase::account::update(&who, &id, patch).await.map_err(keep)?;
     leptos_axum::redirect("/accounts");
     Ok(account)

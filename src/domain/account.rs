@@ -127,6 +127,15 @@ impl Account {
         }
     }
 
+    /// Why what comes back to it is not seen, and what becomes of that.
+    pub fn mailbox_trouble(&self) -> Option<String> {
+        let error = self.mailbox_error.as_deref()?;
+        let stop = if error.ends_with('.') { "" } else { "." };
+        Some(format!(
+            "Its mailbox cannot be read, so bounces and replies are not seen: {error}{stop} Mail still leaves."
+        ))
+    }
+
     /// An account that has just been connected: it has sent nothing yet, and nothing is set but what was asked for.
     pub fn connected(
         id: AccountId,

@@ -87,6 +87,15 @@ impl SmtpAuth {
         }
     }
 
+    /// The name for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Password => "User name and password",
+            Self::Xoauth2 => "OAuth 2 access token (XOAUTH2)",
+            Self::None => "Not at all: the server knows this machine",
+        }
+    }
+
     /// Reads the name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|auth| auth.as_str() == name)
@@ -303,27 +312,45 @@ impl EmailForm {
         chosen.filter(|provider| provider.channels().contains(&Channel::Email))
     }
 
-    /// What a dialog's box of credentials holds: who signs in, and secrets.
+    /// What a dialog's box of credentials holds: who signs in, how, and secrets.
     pub fn of_credentials(entered: Vec<(String, Secret)>) -> Self {
-        let (names, credentials): (Vec<_>, Vec<_>) = entered.into_iter().partition(|(name, _)| name == "smtp_username");
-        let smtp_username = names.first().map(|(_, name)| name.expose().to_owned()).unwrap_or_default();
-        Self { smtp_username, credentials, ..Self::default() }
+        let mut form = Self::default();
+        for (name, value) in entered {
+            match name.as_str() {
+                "smtp_username" => value.expose().clone_into(&mut form.smtp_username),
+                "smtp_auth" => value.expose().clone_into(&mut form.smtp_auth),
+                _ => form.credentials.push((name, value)),
+            }
+        }
+        form
+    }
+
+    /// What can be changed later without the password: where answers go, the signature, and the mailbox that is read.
+    pub fn of_settings(field: impl Fn(&str) -> String, credentials: Vec<(String, Secret)>) -> Self {
+        let mut form = Self::of_credentials(credentials);
+        form.reply_to = field("reply_to");
+        form.dkim_domain = field("dkim_domain");
+        form.dkim_selector = field("dkim_selector");
+        // What is hidden because it is not wanted does not count.
+        if field("reads_bounces").is_empty() {
+            form.credentials.retain(|(name, _)| name != "imap_password");
+        } else {
+            form.imap = ImapForm {
+                is_wanted: true,
+                host: field("imap_host"),
+                port: field("imap_port"),
+                security: field("imap_security"),
+                username: field("imap_username"),
+            };
+        }
+        form
     }
 
     /// The dialog's own fields: `preset` chooses a large provider's server, the sandbox, or what was typed.
     pub fn of_dialog(field: impl Fn(&str) -> String, credentials: Vec<(String, Secret)>) -> Self {
         let preset = field("preset");
-        let mut form = Self::of_credentials(credentials);
+        let mut form = Self { smtp_auth: field("smtp_auth"), ..Self::of_settings(&field, credentials) };
         form.email_address = field("email_address");
-        // What is hidden because it is not wanted does not count.
-        form.imap.is_wanted = !field("reads_bounces").is_empty();
-        if form.imap.is_wanted {
-            form.imap.host = field("imap_host");
-            form.imap.port = field("imap_port");
-            form.imap.username = field("imap_username");
-        } else {
-            form.credentials.retain(|(name, _)| name != "imap_password");
-        }
         match PRESETS.iter().find(|known| known.name == preset && !known.host.is_empty()) {
             Some(known) => {
                 if form.imap.host.trim().is_empty() {
@@ -369,7 +396,7 @@ impl EmailForm {
     }
 
     /// True when the secret was entered.
-    fn has(&self, name: &str) -> bool {
+    pub fn has(&self, name: &str) -> bool {
         self.credentials.iter().any(|(n, secret)| n == name && !secret.expose().trim().is_empty())
     }
 
@@ -432,15 +459,20 @@ impl EmailForm {
             "" => Some(String::new()),
             typed => errors.check("smtp_username", parse_line(typed, USERNAME_MAX)),
         };
-        let reply_to = match self.reply_to.trim() {
-            "" => None,
-            typed => errors.check("reply_to", Email::parse(typed)),
-        };
-        let dkim = self.parse_dkim(errors);
+        let (reply_to, dkim) = self.parse_sender(errors);
         let imap = self.imap.parse(errors);
         let (host, security, auth) = (host?, security?, auth?);
         let (port, username) = (port.unwrap_or_else(|| security.usual_port()), username?);
         Some(SmtpSettings { host, port, security, username, auth, reply_to, dkim, imap })
+    }
+
+    /// Where answers go, and under whose name mail is signed.
+    pub fn parse_sender(&self, errors: &mut FieldErrors) -> (Option<Email>, Option<Dkim>) {
+        let reply_to = match self.reply_to.trim() {
+            "" => None,
+            typed => errors.check("reply_to", Email::parse(typed)),
+        };
+        (reply_to, self.parse_dkim(errors))
     }
 
     /// Domain and selector go together.

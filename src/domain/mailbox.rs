@@ -55,6 +55,17 @@ pub struct ImapForm {
 }
 
 impl ImapForm {
+    /// The form that says what is stored.
+    pub fn of(stored: Option<&ImapSettings>) -> Self {
+        stored.map_or_else(Self::default, |imap| Self {
+            is_wanted: true,
+            host: imap.host.clone(),
+            port: imap.port.to_string(),
+            security: imap.security.as_str().to_owned(),
+            username: imap.username.clone().unwrap_or_default(),
+        })
+    }
+
     /// Everything that can be said without asking anybody; `None` when the mailbox is not to be read, or not like this.
     pub fn parse(&self, errors: &mut FieldErrors) -> Option<ImapSettings> {
         if !self.is_wanted {

@@ -208,6 +208,34 @@ async fn another_server_needs_the_password_again() {
 }
 
 #[tokio::test]
+async fn replies_and_signature_change_without_the_password_and_the_key_stays() {
+    const KEY: &str = "bWFya2VyLWRraW0ta2V5LTkzYzFhNy1tYXJrZXItMDE=";
+    let (world, owner, id) = connected().await;
+    let change = async |change: Value| owner.patch(&path(&id), change).await;
+    change(json!({ "dkim_domain": "tern.example", "dkim_selector": "t1" })).await.expect_fields(&["dkim_private_key"]);
+    change(json!({ "dkim_private_key": KEY })).await.expect_fields(&["dkim_domain", "dkim_selector"]);
+    let signed = json!({ "dkim_domain": "tern.example", "dkim_selector": "t1", "dkim_private_key": KEY });
+    change(but(signed.clone(), json!({ "dkim_private_key": "no key" }))).await.expect_fields(&["dkim_private_key"]);
+    let shown = change(signed).await.expect_status(200).json();
+    assert_eq!((&shown["dkim_domain"], &shown["dkim_selector"]), (&json!("tern.example"), &json!("t1")));
+    let shown =
+        change(json!({ "reply_to": "answers@tern.example", "dkim_selector": "t2" })).await.expect_status(200).json();
+    assert_eq!((&shown["dkim_selector"], &shown["reply_to"]), (&json!("t2"), &json!("answers@tern.example")));
+    send(&owner, &id, "kim@example.com", "Hello").await;
+    world.work().await;
+    let mail = world.mail.server.kept().pop().expect("a mail");
+    for part in ["d=tern.example; s=t2;", "Reply-To: answers@tern.example"] {
+        assert!(mail.raw.contains(part), "{part} in {}", mail.raw);
+    }
+    let shown = change(json!({ "reply_to": null, "dkim_domain": null })).await.expect_status(200).json();
+    assert_eq!((&shown["dkim_selector"], &shown["reply_to"]), (&Value::Null, &Value::Null));
+    change(json!({ "dkim_domain": "tern.example", "dkim_selector": "t1" })).await.expect_fields(&["dkim_private_key"]);
+    send(&owner, &id, "kim@example.com", "Hello").await;
+    world.work().await;
+    assert!(!world.mail.server.kept().pop().expect("a mail").raw.contains("DKIM-Signature"));
+}
+
+#[tokio::test]
 async fn a_mail_leaves_through_its_account_and_is_called_by_its_message_id() {
     let (world, owner, account) = connected().await;
     owner.patch(&path(&account), json!({ "display_name": "Ann Müller" })).await.expect_status(200);

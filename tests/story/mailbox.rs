@@ -2,11 +2,17 @@
 
 use super::{MESSAGES, events};
 use crate::support::{
-    Client, World, but,
+    Answer, Client, World, but,
     dovecot::{self, Dovecot},
 };
 use serde_json::{Value, json};
-use tern::{domain::time::MINUTE, server::simulate::smtp::PASSWORD};
+use tern::{
+    domain::time::MINUTE,
+    server::{
+        simulate::smtp::{PASSWORD, USER},
+        usecase::doctor,
+    },
+};
 
 const ACCOUNTS: &str = "/api/email-accounts";
 /// The id that the samples in `tests/data/bounce` name.
@@ -112,6 +118,62 @@ async fn a_mailbox_is_added_later_changed_and_left_alone_again() {
     let off = change(json!({ "imap_host": null })).await.expect_status(200).json();
     assert_eq!((&off["imap_host"], &off["imap_port"]), (&Value::Null, &Value::Null));
     assert!(world.rows("select account_id from mailbox").await.is_empty());
+}
+
+/// The edit dialog's form, as a browser without a script posts it.
+async fn edit(client: &Client, account: &str, fields: &[(&str, &str)]) -> Answer {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("id", account).append_pair("display_name", "Ann").append_pair("daily_limit", "100");
+    for (name, value) in fields {
+        form.append_pair(name, value);
+    }
+    let client = client.with("content-type", "application/x-www-form-urlencoded").with("accept", "application/json");
+    client.call("POST", "/fn/update_account", form.finish()).await
+}
+
+#[tokio::test]
+async fn the_edit_dialog_has_a_mailbox_read_otherwise_and_no_more() {
+    let Reading { world, owner, account, dovecot } = reading().await;
+    let looks = async || world.rows("select account_id from mailbox").await.len();
+    let shown = async || owner.get(&path(&account)).await.json();
+    let port = dovecot.tls_port.to_string();
+    let on = ("mailbox[reads_bounces]", "yes");
+    let door = [on, ("mailbox[imap_host]", "localhost"), ("mailbox[imap_security]", "tls")];
+    let with = |more: &[(&'static str, &'static str)], port: &'static str| {
+        [&door[..], &[("mailbox[imap_port]", port)], more].concat()
+    };
+    let port: &'static str = port.leak();
+    // A failed test changes nothing, not even the name.
+    edit(&owner, &account, &with(&[], "1")).await.expect_status(400);
+    let user = [("mailbox[imap_username]", dovecot::USER), ("credentials[imap_password]", "wrong one")];
+    let refused = edit(&owner, &account, &with(&user, port)).await.expect_status(400);
+    assert!(refused.text.contains("AUTH failed") && !refused.text.contains("wrong one"), "{}", refused.text);
+    assert_eq!((&shown().await["imap_username"], &shown().await["display_name"]), (&json!(USER), &json!(USER)));
+    let user = [("mailbox[imap_username]", dovecot::USER), ("credentials[imap_password]", dovecot::PASSWORD)];
+    edit(&owner, &account, &with(&user, port)).await.expect_status(200);
+    assert_eq!(
+        (&shown().await["imap_username"], &shown().await["display_name"]),
+        (&json!(dovecot::USER), &json!("Ann"))
+    );
+    // An empty password is the stored one: the test signs in with it.
+    owner.post(&format!("{}/test", path(&account)), json!({})).await.expect_status(200);
+    edit(&owner, &account, &with(&user[..1], port)).await.expect_status(200);
+    let other = [on, ("mailbox[imap_host]", "127.0.0.1"), ("mailbox[imap_port]", port)];
+    let refused = edit(&owner, &account, &other).await.expect_status(400);
+    assert!(refused.text.contains("imap_password") && looks().await == 1, "{}", refused.text);
+    edit(&owner, &account, &[("mailbox[imap_host]", "localhost")]).await.expect_status(200);
+    assert_eq!((&shown().await["imap_host"], looks().await), (&Value::Null, 0));
+}
+
+#[tokio::test]
+async fn an_account_is_renamed_while_its_mailbox_cannot_be_reached() {
+    let Reading { world, owner, account, dovecot } = reading().await;
+    let port = dovecot.tls_port.to_string();
+    drop(dovecot);
+    let door = [("mailbox[reads_bounces]", "yes"), ("mailbox[imap_host]", "localhost"), ("mailbox[imap_port]", &port)];
+    edit(&owner, &account, &door).await.expect_status(200);
+    assert_eq!(owner.get(&path(&account)).await.json()["display_name"], "Ann");
+    world.stranger().await.patch(&path(&account), json!({ "imap_host": null })).await.expect_status(404);
 }
 
 #[tokio::test]
@@ -242,6 +304,11 @@ async fn a_mailbox_that_cannot_be_read_holds_up_nothing_and_says_why() {
     look(&world).await;
     let error = owner.get(&path(&account)).await.json()["imap_error"].clone();
     assert!(error.as_str().is_some_and(|text| text.starts_with("TCP failed")), "{error}");
+    let page = owner.get("/accounts").await.expect_status(200).text;
+    let told = doctor::examine(&world.app).await.expect("a report").join("\n");
+    for text in [&page, &told] {
+        assert!(text.contains("Its mailbox cannot be read, so bounces and replies are not seen: TCP failed"), "{text}");
+    }
     let message = sent(&world, &owner, &account, "kim@example.net").await;
     assert_eq!(owner.status(&message).await, "sent");
     assert_eq!(owner.get(&path(&account)).await.json()["connection_status"], "connected");

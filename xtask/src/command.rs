@@ -16,6 +16,16 @@ pub fn exec(what: &str, command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Runs a command to its end; its output goes to the terminal when it fails.
+pub fn exec_muted(what: &str, command: &mut Command) -> Result<()> {
+    let out = command.output().with_context(|| format!("{what}: cannot start {:?}", command.get_program()))?;
+    if !out.status.success() {
+        eprint!("{}", String::from_utf8_lossy(&out.stderr));
+        bail!("{what} failed ({})", out.status);
+    }
+    Ok(())
+}
+
 /// Runs a command without output for at most `limit`, then ends it with all it started. True when it succeeded.
 pub fn quietly(command: &mut Command, limit: Duration) -> bool {
     let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);

@@ -94,22 +94,64 @@ pub async fn connect(who: Who, mut input: Input) -> Result<(StatusCode, Json<Val
     Ok((StatusCode::CREATED, Json(shown::<Mailbox>(&account))))
 }
 
-/// What can be changed of any account, and the mailbox that is read: `imap_host: null` has it read no more.
-pub async fn update(who: Who, Path(id): Path<String>, mut input: Input) -> Result<Json<Value>, Error> {
-    const FIELDS: [&str; 5] = ["imap_host", "imap_port", "imap_security", "imap_username", "imap_password"];
-    let found = find::<Mailbox>(&who, &id).await?;
-    let is_named = FIELDS.iter().any(|name| input.has(name));
-    let (has_host, mut form) = (input.has("imap_host"), mailbox(&mut input));
-    if let (false, Some(imap)) = (has_host, found.smtp.as_ref().and_then(|smtp| smtp.imap.as_ref())) {
-        form.host.clone_from(&imap.host);
+/// What is stored, for the fields that a request leaves out.
+fn stored(account: &Account) -> EmailForm {
+    let Some(smtp) = &account.smtp else { return EmailForm::default() };
+    let (domain, selector) =
+        smtp.dkim.as_ref().map(|dkim| (dkim.domain.clone(), dkim.selector.clone())).unwrap_or_default();
+    EmailForm {
+        reply_to: smtp.reply_to.as_ref().map_or_else(String::new, |email| email.as_str().to_owned()),
+        dkim_domain: domain,
+        dkim_selector: selector,
+        imap: ImapForm::of(smtp.imap.as_ref()),
+        ..EmailForm::default()
     }
-    let password = Some(input.text("imap_password")).filter(|text| !text.trim().is_empty()).map(Secret::new);
-    form.is_wanted |= password.is_some();
+}
+
+/// What can be changed of any account, where answers go, the signature (`dkim_domain: null` ends it) and the mailbox that
+/// is read (`imap_host: null` has it read no more).
+pub async fn update(who: Who, Path(id): Path<String>, mut input: Input) -> Result<Json<Value>, Error> {
+    const IMAP: [&str; 5] = ["imap_host", "imap_port", "imap_security", "imap_username", "imap_password"];
+    const SENDER: [&str; 4] = ["reply_to", "dkim_domain", "dkim_selector", "dkim_private_key"];
+    let found = find::<Mailbox>(&who, &id).await?;
+    let names_mailbox = IMAP.iter().any(|name| input.has(name));
+    let is_named = names_mailbox || SENDER.iter().any(|name| input.has(name));
+    let mut form = stored(&found);
+    if names_mailbox {
+        // Of the same host everything else stays as it is; port and security follow each other.
+        let is_same_host = !input.has("imap_host");
+        let is_same_door = is_same_host && !input.has("imap_port") && !input.has("imap_security");
+        let is_same_user = is_same_host && !input.has("imap_username");
+        let before = std::mem::replace(&mut form.imap, mailbox(&mut input));
+        if is_same_host {
+            form.imap.host = before.host;
+        }
+        if is_same_door {
+            (form.imap.port, form.imap.security) = (before.port, before.security);
+        }
+        if is_same_user {
+            form.imap.username = before.username;
+        }
+    }
+    if input.has("dkim_domain") {
+        form.dkim_domain = input.text("dkim_domain");
+        if form.dkim_domain.trim().is_empty() {
+            form.dkim_selector.clear();
+        }
+    }
+    for (name, field) in [("dkim_selector", &mut form.dkim_selector), ("reply_to", &mut form.reply_to)] {
+        if input.has(name) {
+            *field = input.text(name);
+        }
+    }
+    let secrets = ["dkim_private_key", "imap_password"];
+    form.credentials = secrets.map(|name| (name.to_owned(), Secret::new(input.text(name)))).into_iter().collect();
+    form.imap.is_wanted |= form.has("imap_password");
     let patch = read_patch::<Mailbox>(&who, &found, &mut input);
     input.check()?;
     if is_named {
-        // First: it is tested, and a failed test changes nothing.
-        email_account::set_mailbox(&who, &found.id, form, password).await?;
+        // First: a mailbox is tested, and a failed test changes nothing.
+        email_account::change(&who, &found.id, form).await?;
     }
     Ok(Json(shown::<Mailbox>(&account::update(&who, &found.id, patch).await?)))
 }

@@ -63,8 +63,8 @@ fn account(outlook: &Outlook) -> Vec<String> {
     if let (Some(fault), false) = (fault, is_block) {
         say(fault.to_owned());
     }
-    if let Some(error) = &account.mailbox_error {
-        say(format!("Its mailbox cannot be read: {error}"));
+    if let Some(trouble) = account.mailbox_trouble() {
+        say(trouble);
     }
     let (today, tomorrow) = (forecast.today, forecast.tomorrow);
     say(format!("Sent today {} of {}. {}.", today.used, today.limit, forecast.words()));

@@ -31,10 +31,16 @@ fn parse(form: EmailForm) -> Result<NewEmailAccount, Error> {
         return Err(Error::invalid_as("Missing required fields", errors));
     }
     let new = form.parse()?;
-    if let Some((name, key)) = new.credentials.iter().find(|(name, _)| *name == "dkim_private_key") {
-        smtp::check_key(key.expose()).map_err(|message| FieldErrors::one(name, message))?;
+    let mut errors = FieldErrors::default();
+    check_keys(&new.credentials, &mut errors);
+    if errors.is_empty() { Ok(new) } else { Err(errors.into()) }
+}
+
+/// A key that was entered must be one.
+fn check_keys<N: AsRef<str>>(credentials: &[(N, Secret)], errors: &mut FieldErrors) {
+    for (name, key) in credentials.iter().filter(|(name, _)| name.as_ref() == "dkim_private_key") {
+        errors.check(name.as_ref(), smtp::check_key(key.expose()));
     }
-    Ok(new)
 }
 
 /// Who signs needs a key.
@@ -119,14 +125,8 @@ fn keeping(mut form: EmailForm, account: &Account) -> EmailForm {
             keep(&mut form.dkim_domain, &dkim.domain);
             keep(&mut form.dkim_selector, &dkim.selector);
         }
-        if let (false, Some(imap)) = (form.imap.is_wanted, &smtp.imap) {
-            form.imap = ImapForm {
-                is_wanted: true,
-                host: imap.host.clone(),
-                port: imap.port.to_string(),
-                security: imap.security.as_str().to_owned(),
-                username: imap.username.clone().unwrap_or_default(),
-            };
+        if !form.imap.is_wanted {
+            form.imap = ImapForm::of(smtp.imap.as_ref());
         }
     }
     form
@@ -162,57 +162,48 @@ async fn note_mailbox(
     }
 }
 
-/// Has the account's mailbox read, or no more. A server that is not the one that sends, nor read already, is told no
-/// password but one that was entered for it.
-pub async fn set_mailbox(
-    who: &Who,
-    id: &AccountId,
-    form: ImapForm,
-    password: Option<Secret>,
-) -> Result<Account, Error> {
+/// Changes what needs no password: where answers go, the signature, and the mailbox that is read. The form says all of it;
+/// a secret that is not entered stays. A mailbox that is another one is tested first, and a failed test changes nothing. A
+/// server that is not the one that sends, nor read already, is told no password but one that was entered for it.
+pub async fn change(who: &Who, id: &AccountId, form: EmailForm) -> Result<Account, Error> {
     let stored = find(who, id).await?;
     let not_smtp = || FieldErrors::one("imap_host", "is for accounts with a mail server");
     let smtp = stored.account.smtp.clone().ok_or_else(not_smtp)?;
-    let before = open(&who.app, &stored).map_err(|_| Error::conflict("enter_again", ENTER_AGAIN))?;
     let mut errors = FieldErrors::default();
-    if form.is_wanted && form.host.trim().is_empty() {
+    if form.imap.is_wanted && form.imap.host.trim().is_empty() {
         errors.add("imap_host", "is required");
     }
-    let imap = form.parse(&mut errors);
+    let (reply_to, dkim) = form.parse_sender(&mut errors);
+    let imap = form.imap.parse(&mut errors);
+    let mut credentials = owned(form.parse_secrets(&mut errors));
+    credentials.retain(|(name, _)| match name.as_str() {
+        "dkim_private_key" => dkim.is_some(),
+        "imap_password" => imap.is_some(),
+        _ => false, // the password for sending is replaced, never changed by the way
+    });
+    check_keys(&credentials, &mut errors);
     if !errors.is_empty() {
         return Err(errors.into());
     }
-    let mut credentials: Vec<(String, Secret)> = Vec::new();
-    for name in ["smtp_password", "dkim_private_key"] {
-        keep_secret(&mut credentials, name, &before);
+    let is_entered = |name: &str| credentials.iter().any(|(known, _)| known == name);
+    let is_other_mailbox = imap != smtp.imap || is_entered("imap_password");
+    let settings = SmtpSettings { reply_to, dkim, imap, ..smtp.clone() };
+    if settings == smtp && credentials.is_empty() {
+        return Ok(stored.account); // before anything is opened: with a wrong key a name can still be changed
     }
-    if let Some(imap) = &imap {
-        let is_known = smtp.imap.as_ref().is_some_and(|known| known.host == imap.host);
-        match password {
-            Some(password) => {
-                let entered =
-                    EmailForm { credentials: vec![("imap_password".to_owned(), password)], ..EmailForm::default() };
-                credentials.extend(owned(entered.parse_secrets(&mut errors)));
-            }
-            None if is_known => keep_secret(&mut credentials, "imap_password", &before),
-            None if !imap.is_of(&smtp) => {
-                errors.add("imap_password", "is required for another server than the one that sends");
-            }
-            None => {}
-        }
-        let has_own = credentials.iter().any(|(name, _)| name == "imap_password");
-        if smtp.auth == SmtpAuth::None && !has_own && errors.is_empty() {
-            errors.add("imap_password", "is required");
-        }
+    let before = open(&who.app, &stored).map_err(|_| Error::conflict("enter_again", ENTER_AGAIN))?;
+    keep_secret(&mut credentials, "smtp_password", &before);
+    if settings.dkim.is_some() {
+        keep_secret(&mut credentials, "dkim_private_key", &before);
     }
-    if !errors.is_empty() {
-        return Err(errors.into());
-    }
-    let mut account = stored.account.clone();
-    account.smtp = Some(SmtpSettings { imap, ..smtp });
+    check_signature(Some(&settings), &credentials)?;
+    keep_mailbox_password(&mut credentials, &smtp, &settings, &before)?;
+    let account = Account { smtp: Some(settings), ..stored.account.clone() };
     let sealed = seal(&who.app, who.organization.id.as_str(), id, &credentials);
-    let tested = who.app.channels.mailboxes().test(&login(&account, credentials)).await;
-    tested.map_err(|error| failed_test(&error))?;
+    if is_other_mailbox {
+        let tested = who.app.channels.mailboxes().test(&login(&account, credentials)).await;
+        tested.map_err(|error| failed_test(&error))?;
+    }
     let (organization, now) = (&who.organization.id, who.app.clock.now());
     who.app
         .db
@@ -223,6 +214,29 @@ pub async fn set_mailbox(
         .await?;
     changed(who, id);
     super::account::load(who, id).await
+}
+
+/// The mailbox's own password stays for the host that it was entered for; another one needs it, unless it is the server
+/// that sends.
+fn keep_mailbox_password(
+    credentials: &mut Vec<(String, Secret)>,
+    before: &SmtpSettings,
+    after: &SmtpSettings,
+    login: &Login,
+) -> Result<(), FieldErrors> {
+    let Some(imap) = &after.imap else { return Ok(()) };
+    let is_own = |credentials: &[(String, Secret)]| credentials.iter().any(|(name, _)| name == "imap_password");
+    let is_known = before.imap.as_ref().is_some_and(|known| known.host == imap.host);
+    if is_known {
+        keep_secret(credentials, "imap_password", login);
+    } else if !is_own(credentials) && !imap.is_of(after) {
+        let message = "is required for another server than the one that sends";
+        return Err(FieldErrors::one("imap_password", message));
+    }
+    if after.auth == SmtpAuth::None && !is_own(credentials) {
+        return Err(FieldErrors::one("imap_password", "is required"));
+    }
+    Ok(())
 }
 
 /// Replaces the credentials, and the server when the form names one, after a successful test. A key for signatures that

@@ -14,6 +14,7 @@ use crate::{
         field::Field,
         form::Faults,
         hydrated::Hydrated,
+        lazy::lazy_page,
         page_head::PageHead,
         post::{Post, PostForm},
         submit::Submit,
@@ -22,21 +23,10 @@ use crate::{
     },
 };
 use leptos::{either::Either, prelude::*};
-use leptos_router::{LazyRoute, lazy_route};
 
-/// The page, loaded when it is visited.
-pub struct SettingsPage;
-
-#[lazy_route]
-impl LazyRoute for SettingsPage {
-    fn data() -> Self {
-        Self
-    }
-
-    fn view(page: Self) -> AnyView {
-        let SettingsPage = page;
-        view! { <Settings /> }.into_any()
-    }
+lazy_page! {
+    /// The page, loaded when it is visited.
+    SettingsPage, settings_page, Settings
 }
 
 /// The page.

@@ -7,27 +7,18 @@ use crate::{
         field::Field,
         form::Faults,
         icon::{Draw, Icon},
+        lazy::lazy_page,
         post::{Post, PostForm},
         submit::Submit,
     },
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::{LazyRoute, components::Redirect, hooks::use_query_map, lazy_route};
+use leptos_router::{components::Redirect, hooks::use_query_map};
 
-/// The page, loaded when it is visited.
-pub struct SignInPage;
-
-#[lazy_route]
-impl LazyRoute for SignInPage {
-    fn data() -> Self {
-        Self
-    }
-
-    fn view(page: Self) -> AnyView {
-        let SignInPage = page;
-        view! { <SignIn /> }.into_any()
-    }
+lazy_page! {
+    /// The page, loaded when it is visited.
+    SignInPage, sign_in_page, SignIn
 }
 
 /// The form; on a fresh installation it leads to the welcome.

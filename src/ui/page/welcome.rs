@@ -7,27 +7,18 @@ use crate::{
         field::Field,
         form::Faults,
         icon::{Draw, Icon},
+        lazy::lazy_page,
         post::{Post, PostForm},
         submit::Submit,
     },
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::{LazyRoute, components::Redirect, lazy_route};
+use leptos_router::components::Redirect;
 
-/// The page, loaded when it is visited.
-pub struct WelcomePage;
-
-#[lazy_route]
-impl LazyRoute for WelcomePage {
-    fn data() -> Self {
-        Self
-    }
-
-    fn view(page: Self) -> AnyView {
-        let WelcomePage = page;
-        view! { <Welcome /> }.into_any()
-    }
+lazy_page! {
+    /// The page, loaded when it is visited.
+    WelcomePage, welcome_page, Welcome
 }
 
 /// Makes the owner; once there is one, it leads to signing in.

@@ -9,6 +9,7 @@ pub mod form;
 pub mod hydrated;
 pub mod icon;
 pub mod late;
+pub mod lazy;
 pub mod live;
 pub mod modal;
 pub mod page_head;

@@ -72,6 +72,9 @@ pub struct Imap {
     tls: Arc<ClientConfig>,
 }
 
+/// What to do when nobody can sign in.
+const CHECK: &str = " Check user name and password, and that IMAP is switched on at the provider.";
+
 /// What happened, in one sentence, and a code for programs.
 fn sentence(fault: &Fault) -> (&'static str, String) {
     match fault {
@@ -81,14 +84,14 @@ fn sentence(fault: &Fault) -> (&'static str, String) {
         }
         Fault::Insecure(why) => ("tls", format!("TLS failed: {why}")),
         Fault::NotOffered(why) if why.contains("STARTTLS") => ("tls", format!("TLS failed: {why}")),
-        Fault::NotOffered(why) => ("credentials", format!("AUTH failed: {why}")),
+        Fault::NotOffered(why) => ("credentials", format!("AUTH failed: {why}{CHECK}")),
         Fault::Refused(step, said) => {
-            let code = match step {
-                Step::Auth => "credentials",
-                Step::Tls => "tls",
-                _ => "provider",
+            let (code, hint) = match step {
+                Step::Auth => ("credentials", CHECK),
+                Step::Tls => ("tls", ""),
+                _ => ("provider", ""),
             };
-            (code, format!("{} failed: the server said: {said}", step.label()))
+            (code, format!("{} failed: the server said: {said}{hint}", step.label()))
         }
         Fault::Lost(step, how) => {
             let (code, hint) = match step {
@@ -144,10 +147,7 @@ impl Imap {
             Ok(Err(fault)) => fault,
             Err(_) => Fault::Lost(Step::Greeting, "the server did not answer in time"),
         };
-        let (code, mut text) = sentence(&fault);
-        if code == "credentials" {
-            text = format!("{text} Check user name and password, and that IMAP is switched on at the provider.");
-        }
+        let (code, text) = sentence(&fault);
         Err(TestError { code, message: format!("IMAP: {text}") })
     }
 

@@ -1,9 +1,16 @@
 //! The dialog that changes an account: name and limit, and new credentials.
 
-use super::{HERE, connect::Credentials, limit::LimitFields, pace::PaceFields};
+use super::{
+    HERE,
+    bounce::{self, BounceFields},
+    connect::Credentials,
+    limit::LimitFields,
+    pace::PaceFields,
+    sender::{self, AuthField, SenderFields},
+};
 use crate::{
     api::account::load_account,
-    domain::{account::Account, id::AccountId},
+    domain::{account::Account, email_account::SmtpSettings, id::AccountId},
     ui::part::{
         error_box::FormError,
         field::Field,
@@ -42,6 +49,8 @@ fn Forms(account: Account, update: Post<Account>, replace: Post<Account>) -> imp
     let (id, secret_id) = (account.id.to_string(), account.id.to_string());
     let provider = account.provider;
     let of_pace = account.clone();
+    let trouble = account.mailbox_trouble();
+    let auth = account.smtp.as_ref().map(|smtp| smtp.auth);
     let has_failed = secret_faults.answer().with_untracked(Option::is_some);
     view! {
         <PostForm to=update>
@@ -58,6 +67,7 @@ fn Forms(account: Account, update: Post<Account>, replace: Post<Account>) -> imp
                 faults
             />
             <PaceFields account=of_pace faults />
+            {account.smtp.map(|smtp| view! { <MailFields smtp trouble faults /> })}
             <FormError error=faults.answer() />
             <div class="row end">
                 <a class="btn" href=HERE data-noscroll="">
@@ -76,6 +86,7 @@ fn Forms(account: Account, update: Post<Account>, replace: Post<Account>) -> imp
                         <summary>"Replace credentials"</summary>
                         <PostForm to=replace>
                             <input type="hidden" name="id" value=secret_id.clone() />
+                            {auth.map(|auth| view! { <AuthField name="credentials[smtp_auth]" chosen=auth faults=secret_faults /> })}
                             <Credentials provider faults=secret_faults />
                             <FormError error=secret_faults.answer() />
                             <div class="row end">
@@ -87,5 +98,29 @@ fn Forms(account: Account, update: Post<Account>, replace: Post<Account>) -> imp
                     </details>
                 }
             })}
+    }
+}
+
+/// What only a mailbox has, each folded away unless something is wrong in it.
+#[component]
+fn MailFields(smtp: SmtpSettings, trouble: Option<String>, faults: Faults) -> impl IntoView {
+    let is_wrong =
+        move |names: [&'static str; 5]| Memo::new(move |_| names.iter().any(|name| faults.of(name).is_some()));
+    let (of_sender, of_bounces) = (is_wrong(sender::FIELDS), is_wrong(bounce::FIELDS));
+    let (imap, has_trouble) = (smtp.imap.clone(), trouble.is_some());
+    view! {
+        <details open=move || of_sender.get()>
+            <summary>"Replies and signature (DKIM)"</summary>
+            <div class="stack">
+                <SenderFields stored=Some(smtp) faults />
+            </div>
+        </details>
+        <details open=move || has_trouble || of_bounces.get()>
+            <summary>"Bounces and replies (IMAP)"</summary>
+            <div class="stack">
+                {trouble.map(|trouble| view! { <p class="notice warn">{trouble}</p> })}
+                <BounceFields stored=imap faults />
+            </div>
+        </details>
     }
 }

@@ -1,10 +1,14 @@
 //! What a mailbox needs: its address, its provider, and who signs in. All of it is drawn from the domain's presets.
 
-use super::connect::Credentials;
+use super::{
+    bounce::BounceFields,
+    connect::Credentials,
+    sender::{self, AuthField, SenderFields},
+};
 use crate::{
     domain::{
         channel::Provider,
-        email_account::{PRESETS, Preset, SmtpSecurity},
+        email_account::{PRESETS, Preset, SmtpAuth, SmtpSecurity},
     },
     ui::part::{field::Field, form::Faults},
 };
@@ -51,59 +55,28 @@ pub fn MailboxFields(faults: Faults) -> impl IntoView {
             <Credentials provider=Provider::Smtp faults />
         </div>
         <div class="for-email signs-in">
-            <BounceFields faults />
+            <BounceFields stored=None faults />
+            <Advanced faults />
         </div>
     }
 }
 
-/// The mailbox that is read, when a person wants that.
+/// What most people never need, open when something in it is wrong or was typed before a failure.
 #[component]
-fn BounceFields(faults: Faults) -> impl IntoView {
-    let typed = move |name: &str| faults.typed(&format!("mailbox[{name}]")).unwrap_or_default();
-    let field = move |name: &'static str, label, placeholder| {
-        view! {
-            <Field
-                name=format!("mailbox[{name}]")
-                fault=name
-                label
-                aside="optional"
-                placeholder
-                value=typed(name)
-                required=false
-                faults
-            />
-        }
-    };
+fn Advanced(faults: Faults) -> impl IntoView {
+    let is_typed = sender::FIELDS.iter().any(|name| {
+        let typed = faults.typed(&format!("mailbox[{name}]")).unwrap_or_default();
+        !typed.is_empty() && typed != SmtpAuth::Password.as_str()
+    });
+    let is_wrong = Memo::new(move |_| sender::FIELDS.iter().any(|name| faults.of(name).is_some()));
     view! {
-        <div class="provider">
-            <label>
-                <input
-                    type="checkbox"
-                    name="mailbox[reads_bounces]"
-                    value="yes"
-                    checked=!typed("reads_bounces").is_empty()
-                />
-                <b>"Read bounces from this mailbox (IMAP)"</b>
-            </label>
-            <div class="secrets">
-                <p class="soft small">
-                    "What comes back is matched with what was sent. Nothing in the mailbox changes. Host, user name and password are needed where they differ from above."
-                </p>
-                {field("imap_host", "IMAP host", "imap.example.com")}
-                {field("imap_port", "IMAP port", "993")}
-                {field("imap_username", "IMAP user name", "")}
-                <Field
-                    name="credentials[imap_password]"
-                    fault="imap_password"
-                    label="IMAP password"
-                    aside="optional"
-                    kind="password"
-                    autocomplete="new-password"
-                    required=false
-                    faults
-                />
+        <details open=move || is_typed || is_wrong.get()>
+            <summary>"Advanced: OAuth 2, replies, DKIM signature"</summary>
+            <div class="stack">
+                <AuthField name="mailbox[smtp_auth]" chosen=SmtpAuth::Password faults />
+                <SenderFields stored=None faults />
             </div>
-        </div>
+        </details>
     }
 }
 

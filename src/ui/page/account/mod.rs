@@ -1,5 +1,6 @@
 //! The sender accounts: list, and the dialogs to connect, change and delete one. Which dialog is open is in the URL.
 
+mod bounce;
 mod connect;
 mod delete;
 mod dialog;
@@ -8,6 +9,7 @@ mod limit;
 mod mailbox;
 mod pace;
 mod row;
+mod sender;
 
 use crate::{
     api::{account::list_accounts, demo::LoadDemo, error::ApiError},

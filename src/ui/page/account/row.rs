@@ -123,6 +123,7 @@ fn row(now: Account, switch: Post<Account>, test: Post<TestOutcome>, again: Post
     let wait = wait_of(&now, again);
     let (health, fault) = now.health();
     let (state, fault) = (state_of(health), fault.map(str::to_owned));
+    let trouble = now.mailbox_trouble();
     let Account { id, channel, address, display_name: name, is_active, .. } = now;
     let is_in_clear = now.smtp.is_some_and(|smtp| smtp.security == SmtpSecurity::None);
     let word = if is_active { "Disable" } else { "Enable" };
@@ -152,6 +153,7 @@ fn row(now: Account, switch: Post<Account>, test: Post<TestOutcome>, again: Post
                 <span class=state>{health.label()}</span>
                 {fault.map(|fault| view! { <small>{fault}</small> })}
                 {wait}
+                {trouble.map(|trouble| view! { <small class="trouble">{trouble}</small> })}
             </td>
             <td class="act">
                 <div>

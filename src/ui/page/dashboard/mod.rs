@@ -11,26 +11,15 @@ use crate::{
         dashboard::{Counts, Dashboard, Day},
     },
     ui::part::{
-        badge::ChannelBadge, error_box::ErrorBox, live::Live, page_head::PageHead, shown::Shown,
+        badge::ChannelBadge, error_box::ErrorBox, lazy::lazy_page, live::Live, page_head::PageHead, shown::Shown,
         skeleton::TableSkeleton,
     },
 };
 use leptos::{either::EitherOf3, prelude::*};
-use leptos_router::{LazyRoute, lazy_route};
 
-/// The page, loaded when it is visited.
-pub struct DashboardPage;
-
-#[lazy_route]
-impl LazyRoute for DashboardPage {
-    fn data() -> Self {
-        Self
-    }
-
-    fn view(page: Self) -> AnyView {
-        let DashboardPage = page;
-        view! { <Overview /> }.into_any()
-    }
+lazy_page! {
+    /// The page, loaded when it is visited.
+    DashboardPage, dashboard_page, Overview
 }
 
 /// The page.

@@ -9,6 +9,7 @@ use crate::{
     ui::part::{
         badge::{ChannelBadge, StatusBadge},
         error_box::ErrorBox,
+        lazy::lazy_page,
         live::Live,
         page_head::PageHead,
         post::{Post, PostForm},
@@ -18,21 +19,11 @@ use crate::{
     },
 };
 use leptos::{either::Either, prelude::*};
-use leptos_router::{LazyRoute, hooks::use_params_map, lazy_route};
+use leptos_router::hooks::use_params_map;
 
-/// The page, loaded when it is visited.
-pub struct MessageDetailPage;
-
-#[lazy_route]
-impl LazyRoute for MessageDetailPage {
-    fn data() -> Self {
-        Self
-    }
-
-    fn view(page: Self) -> AnyView {
-        let MessageDetailPage = page;
-        view! { <MessageDetail /> }.into_any()
-    }
+lazy_page! {
+    /// The page, loaded when it is visited.
+    MessageDetailPage, message_detail_page, MessageDetail
 }
 
 /// The page.

@@ -17,8 +17,8 @@ use crate::{
         selection::{Bulk, Done},
     },
     ui::part::{
-        empty_state::EmptyState, error_box::ErrorBox, icon::Icon, late::late, live::Live, page_head::PageHead,
-        post::Post, shown::Shown, skeleton::TableSkeleton, toast::Toasts,
+        empty_state::EmptyState, error_box::ErrorBox, icon::Icon, late::late, lazy::lazy_page, live::Live,
+        page_head::PageHead, post::Post, shown::Shown, skeleton::TableSkeleton, toast::Toasts,
     },
 };
 use compose::ComposeDialog;
@@ -27,7 +27,7 @@ use leptos::{
     prelude::*,
     wasm_split::{SplitLoaderError, wasm_split},
 };
-use leptos_router::{LazyRoute, components::Form, hooks::use_query_map, lazy_route, location::Url, params::ParamsMap};
+use leptos_router::{components::Form, hooks::use_query_map, location::Url, params::ParamsMap};
 use row::{Posts, Row};
 use selection::{BulkDialog, Bulks, Offered, offered, told};
 
@@ -76,19 +76,9 @@ impl Asked {
     }
 }
 
-/// The page, loaded when it is visited.
-pub struct MessagesPage;
-
-#[lazy_route]
-impl LazyRoute for MessagesPage {
-    fn data() -> Self {
-        Self
-    }
-
-    fn view(page: Self) -> AnyView {
-        let MessagesPage = page;
-        view! { <Messages /> }.into_any()
-    }
+lazy_page! {
+    /// The page, loaded when it is visited.
+    MessagesPage, messages_page, Messages
 }
 
 /// The page.
