@@ -96,7 +96,7 @@ test("a page whose code cannot be loaded says so, and the application goes on", 
   const go = (name: string) => page.getByRole("navigation", { name: "Main" }).getByRole("link", { name }).click();
   await open(page, "/accounts");
   await go("Messages");
-  await expect(page.getByRole("alert").filter({ hasText: "This page could not be loaded" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "This page could not be loaded" })).toBeVisible();
   await expect(page).toHaveURL(/\/messages$/);
   expect(await axe(page)).toEqual([]);
   await go("Settings");

@@ -3,25 +3,24 @@
 //! They are cut with `wasm_split` and its option `fallible`, as dialogs are (`late`): with Leptos' own `lazy_route` a part that
 //! does not arrive, offline or because another version was deployed, ends the whole application.
 
-use super::{
-    hydrated::Hydrated,
-    icon::{Draw, Icon},
-    page_head::PageHead,
-};
+use super::{hydrated::Hydrated, page_head::PageHead};
 use leptos::{prelude::*, wasm_split::SplitLoaderError};
-use leptos_router::hooks::use_location;
 use std::pin::Pin;
 
 /// What comes with a part, whichever it is: pages share the code that waits.
 pub type Loaded<T> = Pin<Box<dyn Future<Output = Result<T, SplitLoaderError>>>>;
 
-/// What stands for a page whose code did not come.
-const WORDS: &str = "This page could not be loaded. The connection may be lost, or Tern was updated meanwhile.";
-
 /// Waits for a page's code before the page takes its place. Where the server has drawn the page already and it only cannot
 /// be taken over, it stays and works as without a script; then this never ends, and says so once.
 pub async fn preloaded(loaded: Loaded<()>) {
+    if !cfg!(target_family = "wasm") {
+        return;
+    }
     if loaded.await.is_err() && !Hydrated::get().get_untracked() {
+        // What was taken over of the application took the title away, and waits for the page to say it.
+        if let Some(heading) = document().query_selector("h1").ok().flatten() {
+            document().set_title(&format!("{} · Tern", heading.text_content().unwrap_or_default()));
+        }
         if let Some(toasts) = document().query_selector(".toasts [role=alert]").ok().flatten() {
             let note = "<div class=\"toast bad\"><p>Part of this page could not be loaded: it works, but does not update by itself. \
                 <a href=\"\">Reload</a></p></div>";
@@ -45,18 +44,15 @@ pub async fn drawn(name: &'static str, page: Loaded<AnyView>) -> AnyView {
 
 #[component]
 fn NotLoaded() -> impl IntoView {
-    let location = use_location();
-    let here = move || format!("{}{}", location.pathname.get(), location.search.get());
     view! {
-        <PageHead title="Not loaded" />
-        <div class="card empty" role="alert">
-            <Draw icon=Icon::Warning />
-            <p>{WORDS}</p>
-            // The browser's own navigation: it brings the version that the server has now.
-            <a class="btn" rel="external" href=here>
-                "Reload"
-            </a>
-        </div>
+        <PageHead
+            title="This page could not be loaded"
+            line="The connection may be lost, or Tern was updated meanwhile."
+        />
+        // The browser's own navigation: it brings the version that the server has now.
+        <a class="btn" rel="external" href="">
+            "Reload"
+        </a>
     }
 }
 
