@@ -119,6 +119,11 @@ test("a page that the server has drawn stays when its code cannot be loaded", as
   await expect(page.getByRole("alert").filter({ hasText: "does not update by itself" })).toBeVisible();
   await expect(page.getByRole("heading", { name: "No messages yet" })).toBeVisible();
   expect(await axe(page)).toEqual([]);
+  await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Settings" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Settings" })).toBeVisible();
+  await hydrated(page);
+  await page.goto("/messages");
+  await page.getByRole("link", { name: "Reload" }).waitFor();
   await page.unrouteAll();
   await page.getByRole("link", { name: "Reload" }).click();
   await hydrated(page);

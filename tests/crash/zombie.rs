@@ -60,7 +60,8 @@ async fn a_worker_that_wakes_up_after_its_lease_changes_nothing() {
         zombie.kill();
         machine.settles().await;
         assert_eq!(attempts().await, "2");
-        let told = "select cast(count(*) as text) from event where detail like 'A result came after the message was settled%'";
+        let told =
+            "select cast(count(*) as text) from event where detail like 'A result came after the message was settled%'";
         assert_eq!(one(&db, told).await, "1", "what came too late stays visible, and changes nothing");
         let ended = status(&db).await;
         assert!(["accepted", "sent", "delivered"].contains(&ended.as_str()), "the provider has it: {ended}");

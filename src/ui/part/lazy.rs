@@ -6,6 +6,8 @@
 use super::{hydrated::Hydrated, page_head::PageHead};
 use leptos::{prelude::*, wasm_split::SplitLoaderError};
 use std::pin::Pin;
+use wasm_bindgen::{JsCast, closure::Closure};
+use web_sys::Event;
 
 /// What comes with a part, whichever it is: pages share the code that waits.
 pub type Loaded<T> = Pin<Box<dyn Future<Output = Result<T, SplitLoaderError>>>>;
@@ -26,6 +28,9 @@ pub async fn preloaded(loaded: Loaded<()>) {
                 <a href=\"\">Reload</a></p></div>";
             toasts.set_inner_html(note);
         }
+        // The router listens already, and has no page to change: links are the browser's own.
+        let stop = Closure::<dyn Fn(Event)>::new(|click: Event| click.stop_propagation()).into_js_value();
+        let _ = document().add_event_listener_with_callback_and_bool("click", stop.unchecked_ref(), true);
         std::future::pending::<()>().await;
     }
 }

@@ -84,10 +84,7 @@ pub(super) fn not_reached(why: NotReached, ports: &str) -> (&'static str, String
             let others = "Others are for hosts that the operator of Tern has allowed.";
             return ("port_not_allowed", format!("{ports} {others}"));
         }
-        NotReached::Silent => (
-            "connect",
-            "TCP failed: the server did not answer on this port. Check host and port; some networks block port 25.",
-        ),
+        NotReached::Silent => ("connect", "TCP failed: the server did not answer on this port. Check host and port."),
     };
     (code, text.to_owned())
 }
@@ -95,7 +92,11 @@ pub(super) fn not_reached(why: NotReached, ports: &str) -> (&'static str, String
 /// What happened, in one sentence, and a code for programs.
 fn sentence(fault: &Fault) -> (&'static str, String) {
     match fault {
-        Fault::NotReached(why) => not_reached(*why, "Mail leaves through the ports 25, 465, 587 and 2525."),
+        Fault::NotReached(why) => {
+            let (code, text) = not_reached(*why, "Mail leaves through the ports 25, 465, 587 and 2525.");
+            let hint = if *why == NotReached::Silent { " Some networks block port 25." } else { "" };
+            (code, text + hint)
+        }
         Fault::Insecure(why) => ("tls", format!("TLS failed: {why}")),
         Fault::NotOffered(why) if why.contains("STARTTLS") => ("tls", format!("TLS failed: {why}")),
         Fault::NotOffered(why) => ("credentials", format!("AUTH failed: {why}")),

@@ -39,7 +39,11 @@ pub fn BounceFields(
     let username =
         field("imap_username", "IMAP user name", "", known(|imap| imap.username.clone().unwrap_or_default()));
     let security = typed("imap_security").unwrap_or_else(|| known(|imap| imap.security.as_str().to_owned()));
-    let hint = if stored.is_some() { "Stored, and never shown. Empty: it stays as it is." } else { "" };
+    let hint = if stored.is_some() {
+        "Stored, and never shown. Empty: it stays as it is."
+    } else {
+        "Empty: the one that sends."
+    };
     view! {
         <div class="provider">
             <label>
