@@ -106,7 +106,7 @@ async fn a_worker_that_wakes_up_begins_nothing_that_it_had_claimed_before() {
 }
 
 #[tokio::test]
-async fn claims_results_and_reports_of_two_workers_never_wait_for_each_other_in_a_circle() {
+async fn two_workers_and_hasty_reports_lose_and_double_nothing_and_lock_nobody_out() {
     on_postgres(async |mut machine| {
         machine.start_twilio(&[]).await;
         let first = machine.start();
