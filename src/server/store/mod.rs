@@ -51,11 +51,6 @@ const SQLITE_MIN: (u32, u32, u32) = (3, 51, 3);
 const PRAGMAS: &str = "pragma busy_timeout = 10000; pragma journal_mode = wal; pragma synchronous = full; \
                        pragma foreign_keys = on; pragma temp_store = memory; pragma cache_size = -8000";
 
-/// Several read, most of them the same pages, which the system's own cache holds anyway.
-const READER: &str = "pragma query_only = on; pragma cache_size = -2000";
-/// PostgreSQL only.
-const NOW: &str = "select cast(extract(epoch from clock_timestamp()) * 1000 as bigint)";
-
 /// Which engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
@@ -183,7 +178,9 @@ impl Db {
             .after_connect(|conn, _| {
                 Box::pin(async move {
                     sqlx::raw_sql(PRAGMAS).execute(&mut *conn).await?;
-                    sqlx::raw_sql(READER).execute(conn).await.map(drop)
+                    // There are several, and the system's own cache holds what they read.
+                    let reader = "pragma query_only = on; pragma cache_size = -2000";
+                    sqlx::raw_sql(reader).execute(conn).await.map(drop)
                 })
             })
             .connect_lazy_with(options("rw")?);
@@ -247,7 +244,8 @@ impl Db {
         if self.dialect == Dialect::Sqlite {
             return Ok(None);
         }
-        let now: i64 = sqlx::query_scalar(NOW).fetch_one(&mut *self.read().await?).await?;
+        let question = "select cast(extract(epoch from clock_timestamp()) * 1000 as bigint)";
+        let now: i64 = sqlx::query_scalar(question).fetch_one(&mut *self.read().await?).await?;
         Ok(Some(Timestamp(now)))
     }
 
