@@ -117,15 +117,14 @@ test("a mailbox that cannot be read says so in its row, and in the dialog that m
   await dialog.getByLabel("IMAP encryption").selectOption("none");
   await dialog.getByRole("button", { name: "Save" }).click();
   await expect(dialog).toHaveCount(0);
-  await expect(row).toContainText("Its mailbox cannot be read, so bounces and replies are not seen: AUTH failed");
-  await expect(row).toContainText("Check user name and password");
+  await expect(row).toContainText("Its mailbox cannot be read");
   await expect(row).toContainText("Active");
   for (const scheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
     expect(await axe(page), scheme).toEqual([]);
   }
-  await row.getByRole("link", { name: "Edit" }).click();
-  await expect(dialog.getByText("Its mailbox cannot be read")).toBeVisible();
+  await row.getByRole("link", { name: "See why and mend it" }).click();
+  await expect(dialog.getByText("AUTH failed: the server said")).toContainText("Check user name and password");
   await expect(dialog.getByLabel("IMAP port")).toHaveValue(inbox.port);
   await dialog.getByLabel("Read bounces from this mailbox").uncheck();
   await dialog.getByRole("button", { name: "Save" }).click();
