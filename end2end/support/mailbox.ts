@@ -1,5 +1,6 @@
 // A Tern that may reach a mail server on this machine, and the stand-in's own mailbox.
 import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "@playwright/test";
@@ -23,6 +24,25 @@ export const test = base.extend<{ port: string }>({
     rmSync(dataDir, { recursive: true });
   },
 });
+
+/** An IMAP server with an empty inbox that lets `times` people in, and nobody after them. */
+export async function startInbox(times: number): Promise<{ port: string; stop(): void }> {
+  const server = createServer((socket) => {
+    socket.write("* OK ready\r\n");
+    socket.on("error", () => {});
+    socket.on("data", (bytes) => {
+      for (const line of bytes.toString().split("\r\n").filter(Boolean)) {
+        const [tag, command] = line.split(" ");
+        if (command === "CAPABILITY") socket.write("* CAPABILITY IMAP4rev1\r\n");
+        if (command === "EXAMINE") socket.write("* OK [UIDVALIDITY 1] so\r\n* OK [UIDNEXT 1] so\r\n");
+        const isRefused = command === "LOGIN" && times-- <= 0;
+        socket.write(`${tag} ${isRefused ? "NO [AUTHENTICATIONFAILED] Invalid credentials" : "OK done"}\r\n`);
+      }
+    });
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  return { port: String((server.address() as { port: number }).port), stop: () => void server.close() };
+}
 
 /** Fills the form for a mailbox on a server of one's own; the stand-in's certificate is nobody's, so it goes in clear. */
 export async function fillMailbox(page: Page, port: string, password = MAILBOX.password) {

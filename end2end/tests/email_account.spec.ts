@@ -1,6 +1,6 @@
 // Mailboxes, as a person meets them, against a stand-in for a mail server.
 import { axe, expect, signUp } from "../support/fixtures";
-import { MAILBOX, fillMailbox, test } from "../support/mailbox";
+import { MAILBOX, fillMailbox, startInbox, test } from "../support/mailbox";
 
 /** An Ed25519 seed of a test. */
 const DKIM_KEY = "bWFya2VyLWRraW0ta2V5LTkzYzFhNy1tYXJrZXItMDE=";
@@ -98,6 +98,38 @@ test("replies, signature and the mailbox that is read can be set and changed", a
   await expect(dialog).toHaveCount(0);
   const [now] = await (await page.request.get("/api/email-accounts")).json();
   expect(now).toMatchObject({ smtp_auth: "xoauth2", dkim_selector: "t2" });
+});
+
+test("a mailbox that cannot be read says so in its row, and in the dialog that mends it", async ({ page, port }) => {
+  await signUp(page);
+  await page.getByRole("link", { name: "Add Account" }).click();
+  const dialog = page.getByRole("dialog");
+  await fillMailbox(page, port);
+  await dialog.getByRole("button", { name: "Connect Account" }).click();
+  const row = page.getByRole("row", { name: "Ann at Tern" });
+  await row.getByRole("link", { name: "Edit" }).click();
+  // The test of the connection gets in; whoever reads afterwards does not.
+  const inbox = await startInbox(1);
+  await dialog.getByText("Bounces and replies").click();
+  await dialog.getByLabel("Read bounces from this mailbox").check();
+  await dialog.getByLabel("IMAP host").fill("localhost");
+  await dialog.getByLabel("IMAP port").fill(inbox.port);
+  await dialog.getByLabel("IMAP encryption").selectOption("none");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await expect(dialog).toHaveCount(0);
+  await expect(row).toContainText("Its mailbox cannot be read");
+  await expect(row).toContainText("Active");
+  for (const scheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
+    expect(await axe(page), scheme).toEqual([]);
+  }
+  await row.getByRole("link", { name: "See why and mend it" }).click();
+  await expect(dialog.getByText("AUTH failed: the server said")).toContainText("Check user name and password");
+  await expect(dialog.getByLabel("IMAP port")).toHaveValue(inbox.port);
+  await dialog.getByLabel("Read bounces from this mailbox").uncheck();
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await expect(row).not.toContainText("cannot be read");
+  inbox.stop();
 });
 
 test.describe("without a script", () => {

@@ -304,11 +304,13 @@ async fn a_mailbox_that_cannot_be_read_holds_up_nothing_and_says_why() {
     look(&world).await;
     let error = owner.get(&path(&account)).await.json()["imap_error"].clone();
     assert!(error.as_str().is_some_and(|text| text.starts_with("TCP failed")), "{error}");
-    let page = owner.get("/accounts").await.expect_status(200).text;
     let told = doctor::examine(&world.app).await.expect("a report").join("\n");
-    for text in [&page, &told] {
+    let dialog = owner.get(&format!("/accounts?edit={account}")).await.expect_status(200).text;
+    for text in [&told, &dialog] {
         assert!(text.contains("Its mailbox cannot be read, so bounces and replies are not seen: TCP failed"), "{text}");
     }
+    let page = owner.get("/accounts").await.expect_status(200).text;
+    assert!(page.contains("Its mailbox cannot be read") && page.contains("See why and mend it"), "{page}");
     let message = sent(&world, &owner, &account, "kim@example.net").await;
     assert_eq!(owner.status(&message).await, "sent");
     assert_eq!(owner.get(&path(&account)).await.json()["connection_status"], "connected");

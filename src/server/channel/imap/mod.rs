@@ -91,7 +91,7 @@ fn sentence(fault: &Fault) -> (&'static str, String) {
                 Step::Tls => ("tls", ""),
                 _ => ("provider", ""),
             };
-            (code, format!("{} failed: the server said: {said}{hint}", step.label()))
+            (code, format!("{} failed: the server said: {}.{hint}", step.label(), said.trim_end_matches('.')))
         }
         Fault::Lost(step, how) => {
             let (code, hint) = match step {

@@ -123,7 +123,7 @@ fn row(now: Account, switch: Post<Account>, test: Post<TestOutcome>, again: Post
     let wait = wait_of(&now, again);
     let (health, fault) = now.health();
     let (state, fault) = (state_of(health), fault.map(str::to_owned));
-    let trouble = now.mailbox_trouble();
+    let mend = now.mailbox_error.is_some().then(|| format!("/accounts?edit={}", now.id));
     let Account { id, channel, address, display_name: name, is_active, .. } = now;
     let is_in_clear = now.smtp.is_some_and(|smtp| smtp.security == SmtpSecurity::None);
     let word = if is_active { "Disable" } else { "Enable" };
@@ -153,7 +153,17 @@ fn row(now: Account, switch: Post<Account>, test: Post<TestOutcome>, again: Post
                 <span class=state>{health.label()}</span>
                 {fault.map(|fault| view! { <small>{fault}</small> })}
                 {wait}
-                {trouble.map(|trouble| view! { <small class="trouble">{trouble}</small> })}
+                {mend
+                    .map(|href| {
+                        view! {
+                            <p class="trouble">
+                                "Its mailbox cannot be read, so bounces and replies are not seen. "
+                                <a href=href data-noscroll="">
+                                    "See why and mend it"
+                                </a>
+                            </p>
+                        }
+                    })}
             </td>
             <td class="act">
                 <div>
