@@ -59,6 +59,10 @@ fn main() -> ExitCode {
         Some(at) => (&args[..at], &args[at + 1..]),
         None => (&args[..], &[][..]),
     };
+    if own.iter().any(|arg| arg == "--help" || arg == "-h") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     let release = own.iter().any(|arg| arg == "--release");
     let value = |flag: &str| own.iter().skip_while(|arg| *arg != flag).nth(1).map(String::as_str);
     let only = value("--only");
