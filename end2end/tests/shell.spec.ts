@@ -102,6 +102,8 @@ test("a page whose code cannot be loaded says so, and the application goes on", 
   await go("Settings");
   await expect(page.getByRole("heading", { level: 1, name: "Settings" })).toBeVisible();
   await go("Messages");
+  // Seen first: what is asked for meanwhile would come.
+  await expect(page.getByRole("link", { name: "Reload" })).toBeVisible();
   await page.unrouteAll();
   await page.getByRole("link", { name: "Reload" }).click();
   await expect(page.getByRole("heading", { name: "No messages yet" })).toBeVisible();
