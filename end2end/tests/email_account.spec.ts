@@ -1,5 +1,5 @@
 // Mailboxes, as a person meets them, against a stand-in for a mail server.
-import { axe, expect, signUp } from "../support/fixtures";
+import { axe, expect, open, signUp } from "../support/fixtures";
 import { MAILBOX, fillMailbox, startInbox, test } from "../support/mailbox";
 
 /** An Ed25519 seed of a test. */
@@ -123,6 +123,15 @@ test("a mailbox that cannot be read says so in its row, and in the dialog that m
     await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
     expect(await axe(page), scheme).toEqual([]);
   }
+  await expect(page.getByText("the status says why")).toBeVisible();
+  for (const width of [1280, 1141]) {
+    await page.setViewportSize({ width, height: 800 });
+    expect(await page.locator(".table").evaluate((table) => table.scrollWidth - table.clientWidth), `${width}`).toBe(0);
+  }
+  await open(page, "/");
+  await page.getByRole("link", { name: "Change the mailbox" }).click();
+  await expect(dialog.getByLabel("IMAP port")).toHaveValue(inbox.port);
+  await open(page, "/accounts");
   await row.getByRole("link", { name: "See why and mend it" }).click();
   await expect(dialog.getByText("AUTH failed: the server said")).toContainText("Check user name and password");
   await expect(dialog.getByLabel("IMAP port")).toHaveValue(inbox.port);

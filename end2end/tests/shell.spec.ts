@@ -63,6 +63,20 @@ test("nothing scrolls sideways at 320 pixels", async ({ page }) => {
   }
 });
 
+test("no table is cut off, however wide the window is", async ({ page }) => {
+  await signUp(page);
+  await page.getByRole("button", { name: "Explore with demo data" }).click();
+  await expect(page.getByRole("row", { name: "Reminders" })).toBeVisible();
+  for (const path of ["/", "/accounts", "/messages", "/settings"]) {
+    await open(page, path);
+    for (const width of [1440, 1280, 1141, 1024, 800, 600, 375]) {
+      await page.setViewportSize({ width, height: 800 });
+      const hidden = await page.locator(".table").evaluateAll((all) => all.map((table) => table.scrollWidth - table.clientWidth));
+      expect(Math.max(0, ...hidden), `${path} at ${width}`).toBe(0);
+    }
+  }
+});
+
 test("a page says when the server stops, and goes on when it is back", async ({ page, tern }) => {
   await signUp(page);
   await open(page, "/accounts");

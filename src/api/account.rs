@@ -39,7 +39,7 @@ pub async fn connect_account(
     let who = crate::server::request().await?;
     let credentials: Vec<_> = credentials.into_iter().map(|(name, entered)| (name, entered.into_secret())).collect();
     let mut errors = crate::domain::field_error::FieldErrors::default();
-    crate::domain::account::DailyLimit::check_confirmed(&daily_limit, &confirmation, 0, &mut errors);
+    crate::domain::limit::DailyLimit::check_confirmed(&daily_limit, &confirmation, 0, &mut errors);
     if channel == crate::domain::channel::Channel::Email.as_str() {
         let of = |name: &str| mailbox.get(name).cloned().unwrap_or_default();
         let form = crate::domain::email_account::EmailForm {

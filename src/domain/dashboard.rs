@@ -98,12 +98,14 @@ pub struct Dashboard {
 }
 
 /// Why an account needs a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Need<'a> {
     /// Its connection does not work; what the provider said.
     Stopped(&'a str),
     /// Its provider asked for patience, or could not be reached.
     Blocked(&'a Waiting),
+    /// Mail leaves, and what comes back to it is not seen. A sentence.
+    Unread(String),
 }
 
 impl Need<'_> {
@@ -116,7 +118,7 @@ impl Need<'_> {
             return Some(Need::Stopped(account.last_error.as_deref().unwrap_or("The connection does not work.")));
         }
         let block = account.block.as_ref().filter(|block| block.reason == WaitingReason::Provider);
-        block.map(Need::Blocked)
+        block.map(Need::Blocked).or_else(|| account.mailbox_trouble().map(Need::Unread))
     }
 }
 

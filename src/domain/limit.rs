@@ -7,6 +7,54 @@ use super::{
 };
 use serde::{Deserialize, Serialize};
 
+/// The most messages a day: 1–100 000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DailyLimit(u32);
+
+/// The limit is out of bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be a whole number from 1 to 100000")]
+pub struct NotADailyLimit;
+
+impl DailyLimit {
+    /// What the form allows without further ado.
+    pub const UNCONFIRMED_MAX: u32 = 1_000;
+    /// The most there is.
+    pub const MAX: u32 = 100_000;
+    /// What an account gets when nobody says otherwise.
+    pub const DEFAULT: Self = Self(100);
+
+    /// Checks the bounds.
+    pub fn new(limit: i64) -> Result<Self, NotADailyLimit> {
+        u32::try_from(limit).ok().filter(|n| (1..=Self::MAX).contains(n)).map(Self).ok_or(NotADailyLimit)
+    }
+
+    /// Reads what was typed; nothing typed is the default.
+    pub fn parse_typed(text: &str) -> Result<Self, NotADailyLimit> {
+        match text.trim() {
+            "" => Ok(Self::DEFAULT),
+            text => text.parse().map_err(|_| NotADailyLimit).and_then(Self::new),
+        }
+    }
+
+    /// What a person types to go above [`Self::UNCONFIRMED_MAX`].
+    pub const RAISE: &str = "raise the limit";
+
+    /// Notes a fault when the typed limit is above both `usual` and what needs no confirmation, and nobody confirmed it.
+    pub fn check_confirmed(typed: &str, confirmation: &str, usual: u32, errors: &mut FieldErrors) {
+        let asked = Self::parse_typed(typed).map_or(0, Self::get);
+        let is_confirmed = confirmation.trim().eq_ignore_ascii_case(Self::RAISE);
+        if asked > usual.max(Self::UNCONFIRMED_MAX) && !is_confirmed {
+            errors.add("daily_limit", format!("is above {}: type “{}” below", Self::UNCONFIRMED_MAX, Self::RAISE));
+        }
+    }
+
+    /// Messages a day.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
 /// What the daily limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -201,6 +249,21 @@ const COUNT_MAX: u32 = 100_000;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_limit_above_a_thousand_wants_a_word() {
+        let is_fine = |typed, confirmation, usual| {
+            let mut errors = FieldErrors::default();
+            DailyLimit::check_confirmed(typed, confirmation, usual, &mut errors);
+            errors.is_empty()
+        };
+        assert!(is_fine("1000", "", 100));
+        assert!(!is_fine("1001", "", 100));
+        assert!(!is_fine("1001", "yes", 100));
+        assert!(is_fine("1001", " Raise the limit", 100));
+        assert!(is_fine("5000", "", 5_000), "it is so already");
+        assert!(!is_fine("5001", "", 5_000));
+    }
 
     #[test]
     fn a_warm_up_grows_to_the_limit_and_stays_there() {

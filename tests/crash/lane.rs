@@ -1,15 +1,12 @@
 //! What a lane has claimed ahead, when the provider falls silent, its process freezes, or several write at a time.
 
 use super::{
-    machine::{Machine, PATIENCE, on_postgres, on_sqlite, until},
+    machine::{Machine, PATIENCE, ask, on_postgres, on_sqlite, only, until},
     tell,
 };
 use serde_json::json;
 use std::time::Duration;
-use tern::server::{
-    clock::{Clock, SystemClock},
-    store::Db,
-};
+use tern::server::clock::{Clock, SystemClock};
 
 /// Messages of a campaign.
 const MANY: usize = 3_000;
@@ -29,11 +26,6 @@ async fn campaign(machine: &Machine, account: &str, count: usize) -> Vec<String>
         ids.extend(rows.iter().map(|row| row["message"]["id"].as_str().expect("an id").to_owned()));
     }
     ids
-}
-
-async fn number(db: &Db, question: &'static str) -> i64 {
-    let mut conn = db.read().await.expect("a connection");
-    sqlx::query_scalar(question).fetch_one(&mut *conn).await.expect(question)
 }
 
 /// A provider that is quick, so that much is claimed ahead, and then answers nothing more to what is under way.
@@ -72,24 +64,20 @@ async fn a_worker_that_wakes_up_begins_nothing_that_it_had_claimed_before() {
         let accounts = machine.set_up(&[100_000]).await;
         machine.command("settings", json!({ "callbacks": false })).await;
         // Slow enough that it freezes with calls under way and others ready.
-        let slow = json!({
-            "seed": 5, "fail": 0, "accept_then_fail": 0, "throttled": 0, "hang": 0, "accept_then_hang": 0,
-            "accept_then_drop": 0, "nonsense": 0, "latency": 1_000, "latency_ms": 600,
-        });
-        machine.command("chaos", slow).await;
+        machine.command("chaos", only(json!({ "latency": 1_000, "latency_ms": 600 }))).await;
         let ids = campaign(&machine, &accounts[0], 600).await;
         until("it is in full swing", Duration::from_secs(30), async || machine.journal().len() > 70).await;
         zombie.signal("STOP");
         let db = machine.db().await;
-        let claimed = number(&db, "select count(*) from message where status = 'sending'").await;
-        let last = number(&db, "select max(lease_until) from message where status = 'sending'").await;
+        let claimed: i64 = ask(&db, "select count(*) from message where status = 'sending'").await;
+        let last: i64 = ask(&db, "select max(lease_until) from message where status = 'sending'").await;
         tell(&format!("frozen with {claimed} messages claimed"));
         machine.command("chaos", json!(null)).await;
         let (second, port) = machine.start_second();
         machine.answers_on(port).await;
         // The second one settles what the first one left, and sends it where the provider has nothing.
         let left = "select count(*) from message where status in ('sending', 'queued', 'unknown')";
-        let is_taken_over = async || SystemClock.now().0 > last && number(&db, left).await == 0;
+        let is_taken_over = async || SystemClock.now().0 > last && ask::<i64>(&db, left).await == 0;
         until("another worker takes over", PATIENCE, is_taken_over).await;
         zombie.signal("CONT");
         let is_awake = async || machine.call("/api/messages/batch", &json!({ "messages": [] })).await.is_some();
@@ -117,11 +105,7 @@ async fn two_workers_and_hasty_reports_lose_and_double_nothing_and_lock_nobody_o
         // Reports at once, in any order and twice, while the results of the same messages are written.
         let hasty = json!({ "pace_ms": 0, "duplicate_callbacks": true, "shuffle_callbacks": true });
         machine.command("settings", hasty).await;
-        let chaos = json!({
-            "seed": 3, "fail": 0, "accept_then_fail": 10, "throttled": 5, "hang": 0, "accept_then_hang": 0,
-            "accept_then_drop": 0, "nonsense": 0, "latency": 0,
-        });
-        machine.command("chaos", chaos).await;
+        machine.command("chaos", only(json!({ "accept_then_fail": 10, "throttled": 5 }))).await;
         let mut ids = Vec::new();
         for account in &accounts {
             ids.extend(campaign(&machine, account, 2_000).await);
@@ -131,7 +115,7 @@ async fn two_workers_and_hasty_reports_lose_and_double_nothing_and_lock_nobody_o
         machine.settles().await;
         let db = machine.db().await;
         let question = "select deadlocks from pg_stat_database where datname = current_database()";
-        let deadlocks = number(&db, question).await;
+        let deadlocks: i64 = ask(&db, question).await;
         db.close().await;
         first.kill();
         second.kill();

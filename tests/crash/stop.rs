@@ -2,7 +2,7 @@
 
 use super::{
     load::Load,
-    machine::{Machine, Process, on_postgres, on_sqlite, until},
+    machine::{Machine, Process, on_postgres, on_sqlite, only, until},
     tell,
 };
 use serde_json::json;
@@ -21,14 +21,9 @@ const HUNG: i64 = 3;
 async fn stop(server: &mut Process) -> Duration {
     let start = Instant::now();
     server.signal("TERM");
-    loop {
-        if let Some(status) = server.ended() {
-            assert!(status.success(), "{status}");
-            return start.elapsed();
-        }
-        assert!(start.elapsed() < DEADLINE, "it does not stop");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let status = server.ends(DEADLINE).await;
+    assert!(status.success(), "{status}");
+    start.elapsed()
 }
 
 /// A stop in the middle of a load, with so many requests that hang; how long it took.
@@ -39,11 +34,7 @@ async fn stop_under_load(machine: &mut Machine, hung: i64) -> Duration {
     let accounts = machine.set_up(&[100_000, 100_000, 100_000]).await;
     // Slower than the callers, so that the stop comes in the middle of a queue.
     pace(machine, "update account set rate_per_second = 30").await;
-    let slow = json!({
-        "seed": 9, "fail": 0, "accept_then_fail": 0, "throttled": 0, "hang": 0, "accept_then_hang": 0,
-        "accept_then_drop": 0, "nonsense": 0, "latency": 1_000, "latency_ms": 200,
-    });
-    machine.command("chaos", slow).await;
+    machine.command("chaos", only(json!({ "latency": 1_000, "latency_ms": 200 }))).await;
     if hung > 0 {
         // Not accepted: a report would tell of one that was.
         machine.command("faults", json!({ "kind": "hang", "on": "create", "times": hung })).await;

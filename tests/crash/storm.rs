@@ -3,7 +3,7 @@
 use super::{
     Chance,
     load::Load,
-    machine::{Machine, on_postgres, on_sqlite},
+    machine::{Machine, ask, on_postgres, on_sqlite},
     tell,
 };
 use serde_json::json;
@@ -76,8 +76,7 @@ async fn storm(mut machine: Machine, what: &str) {
     assert!(verdict.accepted > verdict.messages / 3, "the storm let too little through to prove anything:\n{verdict}");
     if machine.db_url.starts_with("sqlite") {
         let db = machine.db().await;
-        let mut conn = db.read().await.expect("a connection");
-        let health: String = sqlx::query_scalar("pragma integrity_check").fetch_one(&mut *conn).await.expect("a check");
+        let health: String = ask(&db, "pragma integrity_check").await;
         assert_eq!(health, "ok");
     }
 }

@@ -3,8 +3,9 @@
 use super::{input::Input, pace};
 use crate::{
     domain::{
-        account::{Account, AccountPatch, DailyLimit, NotADailyLimit, TestOutcome},
+        account::{Account, AccountPatch, TestOutcome},
         channel::Channel,
+        limit::{DailyLimit, NotADailyLimit},
     },
     server::{Who, error::Error, usecase::account},
 };

@@ -3,15 +3,13 @@
 use super::{keys, platform::NOT_CONFIGURED};
 use crate::{
     domain::{
-        account::{
-            Account, AccountPatch, ConnectForm, ConnectionStatus, DailyLimit, NewAccount, SenderNumber, TestOutcome,
-        },
+        account::{Account, AccountPatch, ConnectForm, ConnectionStatus, NewAccount, SenderNumber, TestOutcome},
         channel::{Channel, Provider},
         email_account::EmailForm,
         field_error::FieldErrors,
         forecast::Forecast,
         id::{AccountId, OrganizationId},
-        limit::{Pace, PaceForm},
+        limit::{DailyLimit, Pace, PaceForm},
         message::{Source, Status, WaitingReason},
         phone::PhoneNumber,
         secret::Secret,

@@ -316,10 +316,10 @@ impl Worker {
     /// Hands a result to whoever writes the next ones.
     fn settle_soon(&self, through: Arc<Through>, claimed: Claimed, outcome: Result<Receipt, SendError>) {
         let (account, now) = (&through.account.account.id, self.0.app.clock.now());
-        let is_first = claimed.due.attempts <= 1 && !matches!(outcome, Err(SendError::Withheld(_)));
+        let is_first_try = claimed.due.attempts <= 1 && !matches!(outcome, Err(SendError::Withheld(_)));
         let is_repeated = matches!(outcome, Err(SendError::Throttled { .. } | SendError::Unavailable(_)));
         // Here, and not where it is written: that may take several transactions, and it is owed once.
-        let owed = self.0.budget.settle(account, is_first, is_repeated, now);
+        let owed = self.0.budget.settle(account, is_first_try, is_repeated, now);
         let is_first = {
             let mut results = self.0.results.lock().expect("no panic");
             results.push(Settling { through, claimed, outcome, owed });

@@ -72,3 +72,30 @@ pub fn Field(
         </div>
     }
 }
+
+/// Label, fault and hint around a control that is no plain input; it names them as `{id}-fault` and `{id}-hint`.
+#[component]
+pub fn FieldFrame(
+    /// Of the control.
+    id: &'static str,
+    label: &'static str,
+    /// What is wrong with it.
+    message: Memo<Option<String>>,
+    /// A sentence beneath.
+    #[prop(into)]
+    hint: Signal<String>,
+    children: Children,
+) -> impl IntoView {
+    view! {
+        <div class="field">
+            <label for=id>{label}</label>
+            {children()}
+            <span class="fault" id=format!("{id}-fault")>
+                {message}
+            </span>
+            <span class="hint" id=format!("{id}-hint")>
+                {hint}
+            </span>
+        </div>
+    }
+}

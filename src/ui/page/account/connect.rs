@@ -4,9 +4,10 @@
 use super::{HERE, limit::LimitFields, mailbox::MailboxFields};
 use crate::{
     domain::{
-        account::{Account, ConnectForm, DailyLimit},
+        account::{Account, ConnectForm},
         channel::{Channel, FieldKind, Provider},
         email_account::EmailForm,
+        limit::DailyLimit,
         secret::Secret,
     },
     ui::part::{

@@ -1,7 +1,7 @@
 //! The daily limit in a form, with the words that let it go above a thousand.
 
 use crate::{
-    domain::account::DailyLimit,
+    domain::limit::DailyLimit,
     ui::part::{field::Field, form::Faults},
 };
 use leptos::prelude::*;

@@ -13,7 +13,7 @@ mod sender;
 
 use crate::{
     api::{account::list_accounts, demo::LoadDemo, error::ApiError},
-    domain::account::{Account, ConnectionStatus},
+    domain::{account::Account, dashboard::Need},
     ui::part::{
         empty_state::EmptyState,
         error_box::ErrorBox,
@@ -128,7 +128,7 @@ fn totals(list: &[Account]) -> impl IntoView + use<> {
     let active = || list.iter().filter(|account| account.is_active);
     let sent: u32 = list.iter().map(|account| account.sent_today).sum();
     let limit: u32 = active().map(|account| account.daily_limit).sum();
-    let broken = active().filter(|account| account.connection_status == ConnectionStatus::Error).count();
+    let needy = list.iter().filter(|account| Need::of(account).is_some()).count();
     let tile = |name: &'static str, number: String, rest: String| {
         view! {
             <div class="tile">
@@ -140,12 +140,12 @@ fn totals(list: &[Account]) -> impl IntoView + use<> {
             </div>
         }
     };
-    let health = if broken == 0 { "all connections work" } else { "connections with an error" };
+    let health = if needy == 0 { "all connections work" } else { "the status says why" };
     view! {
         <dl class="strip">
             {tile("Sent today", sent.to_string(), format!("of {limit} over all accounts"))}
             {tile("Active accounts", active().count().to_string(), format!("of {} connected", list.len()))}
-            {tile("Needs a person", broken.to_string(), health.to_owned())}
+            {tile("Needs a person", needy.to_string(), health.to_owned())}
         </dl>
     }
 }

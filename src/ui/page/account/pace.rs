@@ -2,7 +2,11 @@
 
 use crate::{
     domain::{account::Account, channel::Channel, limit::LimitWindow},
-    ui::part::{field::Field, form::Faults, hydrated::Hydrated},
+    ui::part::{
+        field::{Field, FieldFrame},
+        form::Faults,
+        hydrated::Hydrated,
+    },
 };
 use js_sys::{Array, Function, Object, Reflect};
 use leptos::prelude::*;
@@ -103,8 +107,7 @@ fn Zone(value: String, faults: Faults) -> impl IntoView {
     let hydrated = Hydrated::get();
     let message = Memo::new(move |_| faults.of("time_zone"));
     view! {
-        <div class="field">
-            <label for="f-pace-time_zone-">"Time zone of its day"</label>
+        <FieldFrame id="f-pace-time_zone-" label="Time zone of its day" message hint="A name like Europe/Berlin.">
             <input
                 id="f-pace-time_zone-"
                 name="pace[time_zone]"
@@ -121,13 +124,7 @@ fn Zone(value: String, faults: Faults) -> impl IntoView {
                         .then(|| zones().into_iter().map(|zone| view! { <option value=zone></option> }).collect_view())
                 }}
             </datalist>
-            <span class="fault" id="f-pace-time_zone-fault">
-                {message}
-            </span>
-            <span class="hint" id="f-pace-time_zone-hint">
-                "A name like Europe/Berlin."
-            </span>
-        </div>
+        </FieldFrame>
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     api::account::{SetAccountActive, TestAccount, TryAccount},
     domain::{
-        account::{Account, Health, TestOutcome},
+        account::{Account, Health, MAILBOX_UNREAD, TestOutcome},
         email_account::SmtpSecurity,
         message::WaitingReason,
     },
@@ -157,7 +157,8 @@ fn row(now: Account, switch: Post<Account>, test: Post<TestOutcome>, again: Post
                     .map(|href| {
                         view! {
                             <p class="trouble">
-                                "Its mailbox cannot be read, so bounces and replies are not seen. "
+                                {MAILBOX_UNREAD}
+                                ". "
                                 <a href=href data-noscroll="">
                                     "See why and mend it"
                                 </a>

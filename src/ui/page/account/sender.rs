@@ -2,7 +2,10 @@
 
 use crate::{
     domain::email_account::{SmtpAuth, SmtpSettings},
-    ui::part::{field::Field, form::Faults},
+    ui::part::{
+        field::{Field, FieldFrame},
+        form::Faults,
+    },
 };
 use leptos::prelude::*;
 
@@ -43,8 +46,7 @@ pub fn SenderFields(
 fn KeyField(hint: &'static str, faults: Faults) -> impl IntoView {
     let message = Memo::new(move |_| faults.of("dkim_private_key"));
     view! {
-        <div class="field">
-            <label for="f-dkim-key">"DKIM private key"</label>
+        <FieldFrame id="f-dkim-key" label="DKIM private key" message hint>
             <textarea
                 id="f-dkim-key"
                 name="credentials[dkim_private_key]"
@@ -55,13 +57,7 @@ fn KeyField(hint: &'static str, faults: Faults) -> impl IntoView {
                 aria-invalid=move || message.get().map(|_| "true")
                 aria-describedby="f-dkim-key-fault f-dkim-key-hint"
             ></textarea>
-            <span class="fault" id="f-dkim-key-fault">
-                {message}
-            </span>
-            <span class="hint" id="f-dkim-key-hint">
-                {hint}
-            </span>
-        </div>
+        </FieldFrame>
     }
 }
 

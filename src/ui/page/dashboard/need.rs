@@ -18,7 +18,8 @@ use crate::{
 };
 use leptos::prelude::*;
 
-/// Unknown messages with their two answers, accounts that are stopped, and accounts that wait for their provider.
+/// Unknown messages with their two answers, and accounts that are stopped, wait for their provider, or do not see what comes
+/// back.
 pub fn section(all: Memo<Dashboard>, outlooks: Memo<Vec<Outlook>>) -> AnyView {
     let (live, toasts) = (Live::get(), Toasts::get());
     let resolve = Post::to::<ResolveMessage>(move |_| live.resync()).or_toast();
@@ -45,7 +46,7 @@ pub fn section(all: Memo<Dashboard>, outlooks: Memo<Vec<Outlook>>) -> AnyView {
                 </For>
                 <For
                     each=move || accounts.get()
-                    key=|account| (account.id.clone(), account.block.clone().map(|block| block.until), account.last_error.clone())
+                    key=|account| (account.id.clone(), account.block.clone().map(|block| block.until), account.last_error.clone(), account.mailbox_error.clone())
                     let:account
                 >
                     {trouble(&account, again)}
@@ -118,26 +119,29 @@ fn decision(message: Message, resolve: Post<Message>) -> AnyView {
 fn trouble(account: &Account, again: Post<Account>) -> Option<AnyView> {
     let (id, name, channel) = (account.id.to_string(), account.display_name.clone(), account.channel);
     let of_name = format!(" {name}");
+    let edit = |words: &'static str| {
+        let (href, of_name) = (format!("/accounts?edit={id}"), of_name.clone());
+        view! {
+            <a class="btn small" href=href>
+                {words}
+                <span class="unseen">" of" {of_name}</span>
+            </a>
+        }
+        .into_any()
+    };
     let (text, until, action) = match Need::of(account)? {
         // Up to the operator.
         Need::Stopped(error) if account.is_platform => (error.to_owned(), None, ().into_any()),
         Need::Blocked(block) if account.is_platform => (block.detail.clone(), block.until, ().into_any()),
-        Need::Stopped(error) => {
-            let edit = view! {
-                <a class="btn small" href=format!("/accounts?edit={id}")>
-                    "Enter credentials"
-                    <span class="unseen">" of" {of_name}</span>
-                </a>
-            };
-            (error.to_owned(), None, edit.into_any())
-        }
+        Need::Stopped(error) => (error.to_owned(), None, edit("Enter credentials")),
+        Need::Unread(trouble) => (trouble, None, edit("Change the mailbox")),
         Need::Blocked(block) => {
             let form = view! {
                 <PostForm to=again>
-                    <input type="hidden" name="id" value=id />
+                    <input type="hidden" name="id" value=id.clone() />
                     <button class="btn small" disabled=again.pending()>
                         "Try now"
-                        <span class="unseen">{of_name}</span>
+                        <span class="unseen">{of_name.clone()}</span>
                     </button>
                 </PostForm>
             };
