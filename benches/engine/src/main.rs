@@ -155,7 +155,7 @@ impl Bench {
     fn latency(&mut self) -> Result<()> {
         let latency = Duration::from_millis(100);
         let ideal = UNDER_WAY as f64 / latency.as_secs_f64();
-        let one = self.dispatch_slowly(latency, 1, self.options.messages.min(12_800))?;
+        let one = self.dispatch_slowly(latency, 1, self.options.messages)?;
         let many = self.dispatch_slowly(latency, 16, self.options.messages)?;
 
         let peer_count = self.options.peer_messages;
