@@ -10,7 +10,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates
     && useradd --system --home-dir /data tern && install -d -o tern -g tern -m 0700 /data
 COPY --from=build /src/target/tern-release /opt/tern
 USER tern
-ENV TERN_LISTEN=0.0.0.0:3000 TERN_DATA_DIR=/data
+ENV TERN_LISTEN=0.0.0.0:3000 TERN_DATA_DIR=/data MALLOC_ARENA_MAX=2
 VOLUME /data
 EXPOSE 3000
 HEALTHCHECK CMD ["/opt/tern/tern", "healthcheck"]
