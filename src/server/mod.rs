@@ -12,6 +12,7 @@ pub mod config;
 pub mod dial;
 pub mod error;
 pub mod http;
+pub mod lease;
 pub mod live;
 pub mod oracle;
 pub mod phone;

@@ -75,9 +75,15 @@ impl Copy {
     }
 
     /// Cargo in the copy; what it builds goes where the checkout's own goes, for the sake of the dependencies.
-    fn cargo_test(&self) -> Command {
+    fn cargo_test(&self, test: &str) -> Command {
         let mut cargo = cargo();
-        cargo.current_dir(&self.0).args(["test", "--package", "tern", "--features", "ssr", "--test", "tests"]);
+        cargo.current_dir(&self.0).args(["test", "--package", "tern", "--features", "ssr"]);
+        // A test beside the code that it tests, or one of `tests/`.
+        if test.starts_with("server::") {
+            cargo.arg("--lib")
+        } else {
+            cargo.args(["--test", "tests"])
+        };
         cargo
     }
 }
@@ -105,8 +111,11 @@ pub fn plant(only: Option<&str>) -> Result<()> {
         let start = Instant::now();
         copy.patch(&mutant.path, false)?;
         // A bug that does not compile would be seen by everything.
-        exec(&format!("building the mutant {}", mutant.name), copy.cargo_test().args(["--no-run", "--quiet"]))?;
-        let mut test = copy.cargo_test();
+        exec(
+            &format!("building the mutant {}", mutant.name),
+            copy.cargo_test(&mutant.test).args(["--no-run", "--quiet"]),
+        )?;
+        let mut test = copy.cargo_test(&mutant.test);
         test.args(["--quiet", "--", "--exact", &mutant.test]).env("TEST_POSTGRES_URL", postgres.url());
         let out = test.env("CI", "true").output().context("cargo test")?;
         let said = String::from_utf8_lossy(&out.stdout);

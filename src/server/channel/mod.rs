@@ -3,11 +3,13 @@
 //!
 //! A new provider is one file here, one entry in `domain::channel`, one line in [`Channels::of`].
 
+mod body;
 pub mod imap;
 pub mod sandbox;
 pub mod smtp;
 pub mod twilio;
 
+use super::lease::Lease;
 use crate::domain::{
     account::SenderNumber,
     channel::{Channel, Provider},
@@ -102,6 +104,8 @@ pub struct Outgoing {
     pub status_url: Option<String>,
     /// E-mail only.
     pub mail: Mail,
+    /// When it ends before the last byte has left, the rest stays here.
+    pub lease: Lease,
 }
 
 /// What an e-mail may have beyond its text; each part may be left out.
@@ -148,9 +152,12 @@ pub enum SendError {
     Unavailable(String),
     /// Perhaps sent: never repeated without evidence. A sentence.
     Unknown(String),
-    /// Certainly not sent: it was claimed and not even tried. No adapter says this. A sentence.
+    /// Certainly not sent: it was claimed, and did not leave. A sentence.
     Withheld(&'static str),
 }
+
+/// Why a message whose lease ended is withheld.
+pub const TOO_LATE: &str = "Its turn came too late; it is claimed once more.";
 
 impl SendError {
     /// The provider was reached and answered the call for what it was.

@@ -144,7 +144,7 @@ impl Db {
                 .after_connect(|conn, _| {
                     Box::pin(async move {
                         let settings = "set synchronous_commit = on; set statement_timeout = '30s'; \
-                                        set idle_in_transaction_session_timeout = '60s'";
+                                        set idle_in_transaction_session_timeout = '10s'";
                         sqlx::raw_sql(settings).execute(conn).await.map(drop)
                     })
                 })

@@ -15,6 +15,7 @@ use crate::{
         channel::Login,
         clock::{chance, new_id},
         error::Error,
+        lease::Lease,
         live::Topic,
         store::{
             self, Conn,
@@ -28,7 +29,6 @@ use crate::{
     },
 };
 use std::{collections::BTreeMap, sync::Arc};
-use tokio::time::Instant;
 
 /// Messages of a paced lane are claimed so far ahead of their turn: often enough for a steady pace, seldom enough for the
 /// disk.
@@ -62,19 +62,8 @@ pub struct Claimed {
     pub token: Arc<str>,
     /// Not before this instant.
     pub at: Timestamp,
-    /// When the lease ends.
-    pub until: Timestamp,
-    /// When it was claimed, by a clock that nobody sets.
-    since: Instant,
-}
-
-impl Claimed {
-    /// Whether a call that takes so many milliseconds at most ends within the lease. One clock stands still while a machine
-    /// sleeps, the other can be set: both must agree.
-    pub fn has_time(&self, now: Timestamp, longest: i64, lease: i64) -> bool {
-        let elapsed = i64::try_from(self.since.elapsed().as_millis()).unwrap_or(i64::MAX);
-        now.0.saturating_add(longest) <= self.until.0 && elapsed.saturating_add(longest) <= lease
-    }
+    /// How long.
+    pub lease: Lease,
 }
 
 /// Takes what each account may send now, at most so many messages each.
@@ -92,8 +81,8 @@ pub async fn claim(app: &App, rooms: &BTreeMap<AccountId, u32>) -> Result<Vec<Cl
 
 async fn together(app: &App, rooms: &BTreeMap<AccountId, u32>) -> sqlx::Result<Vec<Claim>> {
     let now = app.clock.now();
-    let token: Arc<str> = new_id(now).into();
-    let pass = Pass { app, now, since: Instant::now(), token };
+    let lease = Lease::begin(app.clock.clone(), app.settings.lease());
+    let pass = Pass { app, now, lease, token: new_id(now).into() };
     app.db.write(async |conn| pass.run(conn, rooms).await).await
 }
 
@@ -127,7 +116,7 @@ async fn one_by_one(app: &App, rooms: &BTreeMap<AccountId, u32>) -> sqlx::Result
 struct Pass<'a> {
     app: &'a App,
     now: Timestamp,
-    since: Instant,
+    lease: Lease,
     token: Arc<str>,
 }
 
@@ -182,8 +171,8 @@ impl Pass<'_> {
         let room = room.min(left).min(in_pace(&turn.stored, &turn.lane, now)).min(if is_probe { 1 } else { u32::MAX });
         let mut due = Vec::new();
         if room > 0 {
-            let lease_until = now.plus(app.settings.lease());
-            let taken = store::queue::claim(conn, app.db.dialect, id, now, room, &self.token, lease_until).await?;
+            let until = self.lease.until();
+            let taken = store::queue::claim(conn, app.db.dialect, id, now, room, &self.token, until).await?;
             self.set_aside(conn, &taken.unreadable).await?;
             due = taken.messages;
             self.leave_out_suppressed(conn, &turn.stored, &mut due).await?;
@@ -204,7 +193,7 @@ impl Pass<'_> {
             turn.lane.block = Some(Waiting {
                 reason: WaitingReason::Provider,
                 since: now,
-                until: Some(now.plus(app.settings.lease())),
+                until: Some(self.lease.until()),
                 detail: "One message is on its way, to see whether the provider can be reached again.".to_owned(),
             });
         }
@@ -222,14 +211,7 @@ impl Pass<'_> {
                 if !pace.is_free() {
                     lane.next_at = at.plus(pace.interval(due.segments, chance()));
                 }
-                Claimed {
-                    due,
-                    attempt: self.app.new_id(),
-                    token: self.token.clone(),
-                    at,
-                    until: now.plus(self.app.settings.lease()),
-                    since: self.since,
-                }
+                Claimed { due, attempt: self.app.new_id(), token: self.token.clone(), at, lease: self.lease.clone() }
             })
             .collect()
     }
@@ -316,30 +298,4 @@ fn in_pace(stored: &StoredAccount, lane: &Lane, now: Timestamp) -> u32 {
     }
     let ahead = now.0 + HORIZON - lane.next_at.0.max(now.0);
     if ahead < 0 { 0 } else { u32::try_from(ahead / pace.interval(1, 0).max(1)).unwrap_or(u32::MAX).saturating_add(1) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    const LEASE: i64 = 90_000;
-
-    fn claimed(ago: Duration) -> Claimed {
-        let id = || new_id(Timestamp(0)).parse().expect("an id");
-        let due = Due { id: id(), to: String::new(), subject: None, body: String::new(), segments: 1, attempts: 1 };
-        let attempt = new_id(Timestamp(0)).parse().expect("an id");
-        let since = Instant::now().checked_sub(ago).expect("this machine runs for longer");
-        Claimed { due, attempt, token: "token".into(), at: Timestamp(0), until: Timestamp(LEASE), since }
-    }
-
-    #[test]
-    fn nothing_is_begun_that_could_outlive_its_lease_by_either_clock() {
-        let fresh = claimed(Duration::ZERO);
-        assert!(fresh.has_time(Timestamp(0), 30_000, LEASE));
-        assert!(fresh.has_time(Timestamp(60_000), 30_000, LEASE), "the last instant");
-        assert!(!fresh.has_time(Timestamp(60_001), 30_000, LEASE), "a machine that slept: its own clock stood still");
-        let old = claimed(Duration::from_secs(61));
-        assert!(!old.has_time(Timestamp(0), 30_000, LEASE), "a clock that was set back");
-    }
 }

@@ -22,7 +22,7 @@ use crate::{
     },
     server::{
         App,
-        channel::{Receipt, SendError},
+        channel::{Receipt, SendError, TOO_LATE},
         error::Error,
         live::Topic,
         store::{self, Dialect, queue::Settled},
@@ -293,13 +293,12 @@ impl Worker {
             tokio::time::sleep(Duration::from_millis(early.unsigned_abs())).await;
         }
         let sender = app.channels.of(through.account.account.provider);
-        let lease = app.settings.lease();
         let began = Instant::now();
         // A lease that runs out during the call would let somebody else find no trace of the message, and send it, too.
-        let outcome = if claimed.has_time(app.clock.now(), sender.longest_call(lease), lease) {
+        let outcome = if claimed.lease.has(sender.longest_call(app.settings.lease())) {
             caught(send::send(app, &through, &claimed)).await
         } else {
-            Err(SendError::Withheld("Its turn came too late; it is claimed once more."))
+            Err(SendError::Withheld(TOO_LATE))
         };
         let next = {
             let (account, most) = (&through.account.account.id, sender.most_at_once());

@@ -26,6 +26,7 @@ fn outgoing(app: &App, account: &StoredAccount, claimed: &Claimed) -> Outgoing {
         body: due.body.clone(),
         status_url: status_url(app, account, claimed),
         mail: Mail::default(),
+        lease: claimed.lease.clone(),
     }
 }
 

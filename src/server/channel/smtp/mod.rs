@@ -10,7 +10,8 @@ mod pool;
 mod reply;
 
 use super::{
-    Asked, Incoming, Login, Mailbox, Outgoing, Poll, Probe, Receipt, SendError, Sender, TestError, Told, WebhookError,
+    Asked, Incoming, Login, Mailbox, Outgoing, Poll, Probe, Receipt, SendError, Sender, TOO_LATE, TestError, Told,
+    WebhookError,
 };
 use crate::{
     domain::{
@@ -20,6 +21,7 @@ use crate::{
     server::{
         clock::Clock,
         dial::{Dialer, NotReached},
+        lease::Lease,
     },
 };
 use async_trait::async_trait;
@@ -178,13 +180,23 @@ impl Smtp {
         }
     }
 
-    async fn hand_over(&self, mailbox: &Mailbox, login: &Login, letter: &Letter) -> Result<String, SendError> {
+    async fn hand_over(
+        &self,
+        mailbox: &Mailbox,
+        login: &Login,
+        letter: &Letter,
+        lease: &Lease,
+    ) -> Result<String, SendError> {
         let door = self.door(mailbox, login);
         let deadline = Instant::now() + self.patience.offer;
         let mut taken = match timeout_at(deadline, self.offer(mailbox, &door, letter)).await {
             Ok(offered) => offered?,
             Err(_) => return Err(SendError::Unavailable("The mail server did not answer in time.".to_owned())),
         };
+        // Dropped, and not given back: without its final dot no server takes a mail.
+        if !lease.has(0) {
+            return Err(SendError::Withheld(TOO_LATE));
+        }
         let unknown = |how: &str| {
             SendError::Unknown(format!("The mail server had the whole message, and then {how}: it may have taken it."))
         };
@@ -257,7 +269,7 @@ impl Sender for Smtp {
         let mailbox = login.mailbox().ok_or_else(|| SendError::Rejected(no_mailbox()))?;
         let letter = letter::write(message, mailbox, login.field("dkim_private_key"), self.clock.now())
             .map_err(SendError::Rejected)?;
-        let provider_status = self.hand_over(mailbox, login, &letter).await?;
+        let provider_status = self.hand_over(mailbox, login, &letter, &message.lease).await?;
         Ok(Receipt {
             provider_message_id: letter.message_id,
             status: Status::Sent,

@@ -11,8 +11,9 @@ use crate::{
     },
     server::{
         channel::Mail,
-        clock::FakeClock,
+        clock::{FakeClock, SystemClock},
         dial::SystemResolver,
+        lease::Lease,
         simulate::smtp::{Identity, MailServer, Manners, PASSWORD, TOKEN, USER},
     },
 };
@@ -111,6 +112,7 @@ fn message(to: &str, body: &str) -> Outgoing {
         body: body.to_owned(),
         status_url: None,
         mail: Mail::default(),
+        lease: Lease::begin(Arc::new(SystemClock), 90_000),
     }
 }
 
@@ -192,6 +194,18 @@ async fn a_connection_that_ends_in_the_middle_of_a_long_text_sent_nothing() {
     let long = message("drop-before-dot@example.com", &"A line of text.\n".repeat(400_000));
     assert_eq!(word(&world.smtp.send(&world.usual(), &long).await), "unavailable");
     assert!(world.server.kept().is_empty());
+}
+
+/// A process may be frozen in the middle of a conversation.
+#[tokio::test]
+async fn a_mail_whose_lease_has_ended_gets_no_final_dot() {
+    let world = World::new().await;
+    let clock = Arc::new(FakeClock::new(Timestamp(0)));
+    let late = Outgoing { lease: Lease::begin(clock.clone(), 90_000), ..message("kim@example.com", "Hello") };
+    clock.advance(90_001);
+    assert_eq!(world.smtp.send(&world.usual(), &late).await, Err(SendError::Withheld(TOO_LATE)));
+    assert!(world.server.kept().is_empty());
+    assert_eq!(word(&world.send(&world.usual(), "kim@example.com").await), "sent");
 }
 
 #[tokio::test]

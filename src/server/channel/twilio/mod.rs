@@ -7,8 +7,9 @@ mod code;
 pub mod signature;
 
 use super::{
-    Asked, Found, Inbound, Incoming, Login, Outgoing, Poll, Probe, Receipt, SendError, Sender, Sought, TestError, Told,
-    ToldEvent, WebhookError,
+    Asked, Found, Inbound, Incoming, Login, Outgoing, Poll, Probe, Receipt, SendError, Sender, Sought, TOO_LATE,
+    TestError, Told, ToldEvent, WebhookError,
+    body::{LeasedBody, TooLate},
 };
 use crate::domain::{
     account::SenderNumber,
@@ -17,8 +18,8 @@ use crate::domain::{
 };
 use answer::{AccountAnswer, Answer, MessageAnswer, MessagesAnswer, NumbersAnswer};
 use async_trait::async_trait;
-use reqwest::{Method, RequestBuilder};
-use std::error::Error as _;
+use reqwest::{Body, Method, RequestBuilder};
+use std::{error::Error, iter::successors};
 
 /// The most of an answer that is read.
 const ANSWER_MAX: usize = 1024 * 1024;
@@ -68,20 +69,41 @@ fn failed(code: &'static str, message: impl Into<String>) -> TestError {
 
 /// Why a request got no answer.
 enum NoAnswer {
+    /// Certainly nothing was handed over: it came too late.
+    Withheld,
     /// Certainly nothing was handed over. A sentence.
     Before(&'static str),
     /// The request may have arrived. A sentence.
     After(&'static str),
 }
 
-fn no_answer(error: &reqwest::Error) -> NoAnswer {
-    let mut text = String::new();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text += &cause.to_string();
-        source = cause.source();
+impl NoAnswer {
+    fn sentence(&self) -> &'static str {
+        match self {
+            Self::Withheld => TOO_LATE,
+            Self::Before(text) | Self::After(text) => text,
+        }
     }
-    let text = text.to_lowercase();
+}
+
+/// The server says that it did not look at the request: it sends no more on this connection (RFC 9113, 6.8) or refused this
+/// one before it began (8.7).
+fn is_unprocessed(error: &h2::Error) -> bool {
+    let (is_over, is_refused) = (error.is_go_away(), error.is_reset());
+    error.is_remote()
+        && ((is_over && error.reason() == Some(h2::Reason::NO_ERROR))
+            || (is_refused && error.reason() == Some(h2::Reason::REFUSED_STREAM)))
+}
+
+fn no_answer(error: &reqwest::Error) -> NoAnswer {
+    let causes = || successors(error.source(), |&cause| cause.source());
+    if causes().any(<dyn Error>::is::<TooLate>) {
+        return NoAnswer::Withheld;
+    }
+    if causes().filter_map(|cause| cause.downcast_ref()).any(is_unprocessed) {
+        return NoAnswer::Before("Twilio closed the connection before it took the request. Try again in a minute.");
+    }
+    let text = causes().map(ToString::to_string).collect::<String>().to_lowercase();
     if !error.is_connect() {
         return if error.is_timeout() {
             NoAnswer::After("Twilio did not answer in time. Try again in a minute.")
@@ -133,9 +155,7 @@ impl Twilio {
     }
 
     async fn look(request: RequestBuilder) -> Result<Answer, TestError> {
-        let answer = Self::call(request).await.map_err(|none| match none {
-            NoAnswer::Before(text) | NoAnswer::After(text) => failed("unreachable", text),
-        })?;
+        let answer = Self::call(request).await.map_err(|none| failed("unreachable", none.sentence()))?;
         match answer.status {
             200..300 => Ok(answer),
             401 => Err(failed("credentials", code::sentence(20003))),
@@ -238,8 +258,14 @@ impl Sender for Twilio {
             ("Body", message.body.clone()),
         ];
         form.extend(message.status_url.clone().map(|url| ("StatusCallback", url)));
-        match Self::call(self.request(Method::POST, &sign_in, "/Messages.json").form(&form)).await {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let request = self
+            .request(Method::POST, &sign_in, "/Messages.json")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Body::wrap(LeasedBody::new(body, message.lease.clone())));
+        match Self::call(request).await {
             Ok(answer) => answer.sent(),
+            Err(NoAnswer::Withheld) => Err(SendError::Withheld(TOO_LATE)),
             Err(NoAnswer::Before(text)) => Err(SendError::Unavailable(text.to_owned())),
             Err(NoAnswer::After(_)) => Err(SendError::Unknown(
                 "The connection to Twilio ended without an answer, so it may have the message.".to_owned(),
@@ -250,9 +276,9 @@ impl Sender for Twilio {
     async fn poll(&self, login: &Login, asked: &Asked<'_>) -> Result<Poll, SendError> {
         let sign_in = sign_in(login).map_err(|error| SendError::Unauthorized(error.message))?;
         let path = format!("/Messages/{}.json", asked.provider_message_id);
-        let answer = Self::call(self.request(Method::GET, &sign_in, &path)).await.map_err(|none| match none {
-            NoAnswer::Before(text) | NoAnswer::After(text) => SendError::Unavailable(text.to_owned()),
-        })?;
+        let answer = Self::call(self.request(Method::GET, &sign_in, &path))
+            .await
+            .map_err(|none| SendError::Unavailable(none.sentence().to_owned()))?;
         let message = match answer.status {
             200..300 => answer.json::<MessageAnswer>(),
             404 => return Ok(Poll::default()),
@@ -283,9 +309,7 @@ impl Sender for Twilio {
             ("PageSize", "1000".to_owned()),
         ];
         let request = self.request(Method::GET, &sign_in, "/Messages.json").query(&query);
-        let answer = Self::call(request).await.map_err(|none| match none {
-            NoAnswer::Before(text) | NoAnswer::After(text) => SendError::Unavailable(text.to_owned()),
-        })?;
+        let answer = Self::call(request).await.map_err(|none| SendError::Unavailable(none.sentence().to_owned()))?;
         let unreadable = || SendError::Unavailable(format!("Twilio answered with HTTP {}.", answer.status));
         if !(200..300).contains(&answer.status) {
             return Err(unreadable());
@@ -362,3 +386,6 @@ fn mask(params: &[(String, String)]) -> String {
     let pairs: Vec<(&str, String)> = params.iter().map(|(name, value)| (name.as_str(), masked(value))).collect();
     serde_json::to_string(&pairs).expect("texts")
 }
+
+#[cfg(test)]
+mod tests;

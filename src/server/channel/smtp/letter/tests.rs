@@ -7,9 +7,10 @@ use crate::{
         email_account::{SmtpAuth, SmtpSecurity, SmtpSettings},
         id::{AccountId, AttemptId, MessageId},
     },
-    server::channel::Mail,
+    server::{channel::Mail, clock::SystemClock, lease::Lease},
 };
 use proptest::prelude::*;
+use std::sync::Arc;
 
 /// The first key of RFC 8032.
 const ED25519_SEED: &str = "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=";
@@ -43,6 +44,7 @@ fn message(body: &str) -> Outgoing {
         body: body.to_owned(),
         status_url: None,
         mail: Mail::default(),
+        lease: Lease::begin(Arc::new(SystemClock), 90_000),
     }
 }
 
