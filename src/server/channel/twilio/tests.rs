@@ -40,7 +40,7 @@ async fn a_request_whose_lease_has_ended_stays_here() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let base = format!("http://{}", listener.local_addr().expect("an address"));
     let server = tokio::spawn(axum::serve(listener, router(simulator.clone())).into_future());
-    let twilio = Twilio::new(reqwest::Client::new(), base);
+    let twilio = Twilio::new(reqwest::Client::builder().build().expect("a client"), base);
     let secret = |text: &str| Secret::new(text.to_owned());
     let login = Login::new(vec![
         ("account_sid".to_owned(), secret(ACCOUNT_SID)),
