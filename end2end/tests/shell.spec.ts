@@ -17,20 +17,22 @@ test("axe finds nothing serious on any page, light and dark", async ({ page }) =
   await look("/accounts");
   await page.getByRole("button", { name: "Explore with demo data" }).click();
   await expect(page.getByRole("row", { name: "Reminders" })).toBeVisible();
-  for (const path of ["/", "/accounts", "/accounts?add=1", "/messages", "/messages?compose=1", "/messages?q=nothing-matches", "/settings"]) {
+  for (const path of ["/", "/accounts", "/accounts?add=1", "/messages", "/messages?compose=1", "/messages?q=nothing-matches", "/leads", "/leads?add=1", "/settings"]) {
     await look(path);
   }
   const edit = await page.goto("/accounts").then(() => page.getByRole("link", { name: "Edit Reminders" }).getAttribute("href"));
   await look(edit!);
   const failed = await page.goto("/messages?status=failed").then(() => page.locator("tbody a").first().getAttribute("href"));
   await look(failed!);
+  const kim = await page.goto("/leads").then(() => page.getByRole("link", { name: "Kim Lee" }).getAttribute("href"));
+  for (const dialog of ["", "?edit=1", "?merge=1", "?delete=1"]) await look(kim! + dialog);
   await page.getByRole("button", { name: "Sign out" }).click();
   await look("/sign-in");
 });
 
 test("each page has its title and one heading, which takes the focus after navigation", async ({ page }) => {
   await signUp(page);
-  for (const [link, title] of [["Messages", "Messages"], ["Settings", "Settings"], ["Accounts", "Messaging Accounts"]]) {
+  for (const [link, title] of [["Messages", "Messages"], ["Leads", "Leads"], ["Settings", "Settings"], ["Accounts", "Messaging Accounts"]]) {
     await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: link }).click();
     await expect(page).toHaveTitle(`${title} · Tern`);
     await expect(page.locator("h1")).toHaveCount(1);
@@ -56,7 +58,7 @@ test("nothing scrolls sideways at 320 pixels", async ({ page }) => {
   await signUp(page);
   await page.getByRole("button", { name: "Explore with demo data" }).click();
   await expect(page.getByText("Sales WhatsApp").first()).toBeVisible();
-  for (const path of ["/", "/accounts", "/accounts?add=1", "/messages", "/messages?compose=1", "/settings"]) {
+  for (const path of ["/", "/accounts", "/accounts?add=1", "/messages", "/messages?compose=1", "/leads", "/leads?add=1", "/settings"]) {
     await open(page, path);
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     expect(overflow, path).toBeLessThanOrEqual(0);
@@ -67,7 +69,7 @@ test("no table is cut off, however wide the window is", async ({ page }) => {
   await signUp(page);
   await page.getByRole("button", { name: "Explore with demo data" }).click();
   await expect(page.getByRole("row", { name: "Reminders" })).toBeVisible();
-  for (const path of ["/", "/accounts", "/messages", "/settings"]) {
+  for (const path of ["/", "/accounts", "/messages", "/leads", "/settings"]) {
     await open(page, path);
     for (const width of [1440, 1280, 1241, 1024, 800, 600, 375]) {
       await page.setViewportSize({ width, height: 800 });

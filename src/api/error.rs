@@ -55,6 +55,9 @@ pub struct ApiError {
     /// Finds the failure in the server's log.
     #[serde(default)]
     pub reference: Option<String>,
+    /// The id of what it clashes with.
+    #[serde(default)]
+    pub other: Option<String>,
     /// What was typed, by field name and without secrets: a form drawn again without JavaScript loses nothing.
     #[serde(default)]
     pub typed: Vec<(String, String)>,
@@ -70,6 +73,7 @@ impl ApiError {
             fields: FieldErrors::default(),
             retry_after: None,
             reference: None,
+            other: None,
             typed: Vec::new(),
         }
     }

@@ -14,6 +14,7 @@ pub async fn list_messages(
     status: Option<String>,
     channel: Option<String>,
     account_id: Option<String>,
+    lead_id: Option<String>,
     q: Option<String>,
     cursor: Option<String>,
 ) -> Result<Page<Message>, ApiError> {
@@ -22,7 +23,7 @@ pub async fn list_messages(
         status.as_deref(),
         channel.as_deref(),
         account_id.as_deref(),
-        None,
+        lead_id.as_deref(),
         q.as_deref(),
         cursor.as_deref(),
         None,

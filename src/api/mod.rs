@@ -8,6 +8,7 @@ pub mod dashboard;
 pub mod demo;
 pub mod error;
 pub mod installation;
+pub mod lead;
 pub mod message;
 pub mod selection;
 pub mod session;

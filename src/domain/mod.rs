@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod api_key;
+pub mod audience;
 pub mod channel;
 pub mod dashboard;
 pub mod email;
@@ -13,6 +14,7 @@ pub mod field_error;
 pub mod forecast;
 pub mod id;
 pub mod installation;
+pub mod lead;
 pub mod limit;
 pub mod mailbox;
 pub mod message;

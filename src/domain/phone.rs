@@ -34,6 +34,22 @@ impl PhoneNumber {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The same for all notations of one subscriber: some countries know a mobile number with and without a digit, and
+    /// WhatsApp's own name of it may be the other one (Mexico 52**1**, Argentina 54**9**, Brazil's ninth digit). Only to
+    /// compare with: what is dialled is never rewritten.
+    pub fn key(&self) -> String {
+        let digits = &self.0[1..];
+        let without = |at: usize| format!("+{}{}", &digits[..at], &digits[at + 1..]);
+        let is_long = digits.len() == 13;
+        if is_long && (digits.starts_with("521") || digits.starts_with("549")) {
+            without(2)
+        } else if is_long && digits.starts_with("55") && digits.as_bytes()[4] == b'9' {
+            without(4)
+        } else {
+            self.0.clone()
+        }
+    }
 }
 
 impl fmt::Display for PhoneNumber {
@@ -79,6 +95,21 @@ mod tests {
             "+1415555013２",
         ] {
             assert_eq!(PhoneNumber::parse_typed(wrong), Err(NotAPhoneNumber), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn notations_of_one_subscriber_have_one_key() {
+        let key = |number: &str| PhoneNumber::parse_e164(number).expect("a number").key();
+        for (one, other) in [
+            ("+5215512345678", "+525512345678"),
+            ("+5491123456789", "+541123456789"),
+            ("+5511987654321", "+551187654321"),
+        ] {
+            assert_eq!(key(one), key(other));
+        }
+        for alone in ["+14155550132", "+4915123456789", "+551131234567", "+5611987654321"] {
+            assert_eq!(key(alone), alone);
         }
     }
 }

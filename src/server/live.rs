@@ -9,6 +9,8 @@ use tokio::sync::broadcast;
 pub enum Topic {
     /// Accounts, their health or usage.
     Accounts,
+    /// Leads.
+    Leads,
     /// Messages.
     Messages,
 }
@@ -18,6 +20,7 @@ impl Topic {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Accounts => "accounts",
+            Self::Leads => "leads",
             Self::Messages => "messages",
         }
     }

@@ -4,6 +4,7 @@ use super::{
     page::{
         account::Accounts,
         dashboard::DashboardPage,
+        lead::{LeadsPage, detail::LeadDetailPage},
         message::{MessagesPage, detail::MessageDetailPage},
         not_found::NotFound,
         settings::SettingsPage,
@@ -62,6 +63,8 @@ pub fn App() -> impl IntoView {
                 <ParentRoute path=path!("") ssr=SsrMode::Async view=Shell>
                     <Route path=path!("/") ssr=SsrMode::Async view={Lazy::<DashboardPage>::new()} />
                     <Route path=path!("/accounts") ssr=SsrMode::Async view=Accounts />
+                    <Route path=path!("/leads") ssr=SsrMode::Async view={Lazy::<LeadsPage>::new()} />
+                    <Route path=path!("/leads/:id") ssr=SsrMode::Async view={Lazy::<LeadDetailPage>::new()} />
                     <Route path=path!("/messages") ssr=SsrMode::Async view={Lazy::<MessagesPage>::new()} />
                     <Route path=path!("/messages/:id") ssr=SsrMode::Async view={Lazy::<MessageDetailPage>::new()} />
                     <Route path=path!("/settings") ssr=SsrMode::Async view={Lazy::<SettingsPage>::new()} />

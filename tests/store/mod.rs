@@ -3,6 +3,7 @@
 mod account;
 mod api_key;
 mod guess;
+mod lead;
 mod message;
 mod migration;
 mod queue;

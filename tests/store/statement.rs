@@ -72,7 +72,11 @@ async fn goes_by(part: &str, by: &str) {
 
 #[tokio::test]
 async fn a_page_of_messages_begins_at_its_cursor_wherever_it_is_in_history() {
-    goes_by("order by m.id desc limit $8", "message_page (organization_id=? AND id>? AND id<?)").await;
+    goes_by(
+        "where m.organization_id = $1 and m.id < $2 and m.id >= $9",
+        "message_page (organization_id=? AND id>? AND id<?)",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -148,13 +152,35 @@ async fn a_walk_through_all_messages_would_be_seen() {
 
 #[tokio::test]
 async fn a_search_ends_where_an_index_says() {
-    goes_by("select count(*), min(q.id)", "message_page (organization_id=? AND id<?)").await;
+    goes_by("min(q.id) from (select m.id", "message_page (organization_id=? AND id<?)").await;
 }
 
 #[tokio::test]
 async fn what_can_be_sent_again_is_found_without_walking_through_history() {
     goes_by("and m.id > $6 order by m.id limit", "message_failed (organization_id=? AND id>?)").await;
-    goes_by("order by m.id desc limit $6) as q", "message_failed (organization_id=?)").await;
+    goes_by("= 'yes' order by m.id desc limit $6) as q", "message_failed (organization_id=?)").await;
+}
+
+#[tokio::test]
+async fn a_leads_messages_are_found_by_the_lead() {
+    goes_by("where m.lead_id = $6", "message_lead (lead_id=? AND id>? AND id<?)").await;
+}
+
+#[tokio::test]
+async fn leads_are_found_by_an_index_whatever_is_asked() {
+    for (part, by) in [
+        ("and l.id < $4 and l.id >= $5", "lead_page (organization_id=? AND id>? AND id<?)"),
+        ("and g.lead_id < $4 and g.lead_id >= $5", "(organization_id=? AND tag=? AND lead_id>? AND lead_id<?)"),
+        ("min(q.id) from (select l.id", "lead_page (organization_id=? AND id<?)"),
+        ("min(q.id) from (select g.lead_id", "(organization_id=? AND tag=? AND lead_id<?)"),
+        ("whatsapp_key in ($3, $4)", "lead_whatsapp (organization_id=? AND whatsapp_key=?)"),
+        ("where organization_id = $1 and email = $2", "lead_email (organization_id=? AND email=?)"),
+        ("and (phone_key = $2 or whatsapp_key", "lead_phone (organization_id=? AND phone_key=?)"),
+    ] {
+        let plan = plan(part).await;
+        let is_walk = |line: &str| ["SCAN l", "SCAN g", "SCAN lead"].iter().any(|walk| line.starts_with(walk));
+        assert!(plan.contains(by) && !plan.lines().any(is_walk), "{part} goes so:\n{plan}");
+    }
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod doctor;
 mod email_account;
 mod keys;
 mod lane;
+mod lead;
 mod limit;
 mod mailbox;
 mod message;

@@ -368,6 +368,8 @@ pub struct NewMessage {
     pub account_id: Option<AccountId>,
     /// Who is written to.
     pub to: Recipient,
+    /// The lead that was named.
+    pub lead_id: Option<LeadId>,
     /// E-mail only.
     pub subject: Option<String>,
     /// The text.
@@ -399,6 +401,10 @@ impl SendForm {
             "" => None,
             id => errors.check("account_id", id.parse::<AccountId>()),
         };
+        let lead_id = match self.lead_id.trim() {
+            "" => None,
+            id => errors.check("lead_id", id.parse::<LeadId>()),
+        };
         let subject = match self.subject.trim() {
             "" => None,
             _ if channel.is_some_and(|channel| channel != Channel::Email) => {
@@ -420,7 +426,7 @@ impl SendForm {
         };
         match (channel, to, body) {
             (Some(channel), Some(to), Some(body)) if errors.is_empty() => {
-                Ok(NewMessage { channel, account_id, to, subject, body, send_at, on_limit })
+                Ok(NewMessage { channel, account_id, to, lead_id, subject, body, send_at, on_limit })
             }
             _ => Err(errors),
         }

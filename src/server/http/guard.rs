@@ -78,6 +78,9 @@ pub fn error_body(error: &ApiError) -> Value {
         let fields = error.fields.0.iter().map(|e| (e.field.clone(), e.message.clone().into())).collect();
         body["fields"] = Value::Object(fields);
     }
+    if let Some(other) = &error.other {
+        body["id"] = other.clone().into();
+    }
     if let Some(reference) = &error.reference {
         body["reference"] = reference.clone().into();
     }

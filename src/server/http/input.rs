@@ -72,6 +72,49 @@ impl Input {
         }
     }
 
+    /// A list of texts; `None` when it is not there or null.
+    pub fn texts(&mut self, name: &str) -> Option<Vec<String>> {
+        if self.fields.get(name).is_none_or(Value::is_null) {
+            self.fields.remove(name);
+            return None;
+        }
+        let texts = self.list(name).into_iter().map(|value| match value {
+            Value::String(text) => Some(text),
+            _ => None,
+        });
+        let texts: Option<Vec<String>> = texts.collect();
+        if texts.is_none() {
+            self.errors.add(name, "must be a list of texts");
+        }
+        texts
+    }
+
+    /// An object whose values are texts, numbers, true or false; `None` as a value is null there. Empty when it is not there
+    /// or null.
+    pub fn record(&mut self, name: &str) -> Vec<(String, Option<String>)> {
+        let fields = match self.fields.remove(name) {
+            None | Some(Value::Null) => return Vec::new(),
+            Some(Value::Object(fields)) => fields,
+            Some(_) => {
+                self.errors.add(name, "must be an object");
+                return Vec::new();
+            }
+        };
+        let mut record = Vec::new();
+        for (key, value) in fields {
+            match value {
+                Value::Null => record.push((key, None)),
+                Value::String(text) => record.push((key, Some(text))),
+                Value::Number(number) => record.push((key, Some(number.to_string()))),
+                Value::Bool(flag) => record.push((key, Some(flag.to_string()))),
+                Value::Array(_) | Value::Object(_) => {
+                    self.errors.add(&format!("{name}.{key}"), "must be a text, a number, true or false");
+                }
+            }
+        }
+        record
+    }
+
     /// A text; "" when it is not there or null.
     pub fn text(&mut self, name: &str) -> String {
         match self.fields.remove(name) {

@@ -7,6 +7,7 @@ mod email_account;
 mod guard;
 mod health;
 mod input;
+mod lead;
 mod limit;
 mod live;
 mod message;
@@ -141,6 +142,10 @@ fn rest() -> Router<HttpState> {
         .route("/api/messages/{id}/cancel", post(message::cancel))
         .route("/api/messages/{id}/retry", post(message::retry))
         .route("/api/messages/{id}/resolve", post(message::resolve))
+        .route("/api/leads", get(lead::list).post(lead::create))
+        .route("/api/leads/{id}", get(lead::load).patch(lead::update).delete(lead::delete))
+        .route("/api/leads/{id}/merge", post(lead::merge))
+        .route("/api/leads/{id}/unmerge", post(lead::unmerge))
         .route("/api/{*rest}", any(unknown))
         .method_not_allowed_fallback(wrong_method)
 }
@@ -186,6 +191,13 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST", "/api/messages/{id}/cancel"),
     ("POST", "/api/messages/{id}/retry"),
     ("POST", "/api/messages/{id}/resolve"),
+    ("GET", "/api/leads"),
+    ("POST", "/api/leads"),
+    ("GET", "/api/leads/{id}"),
+    ("PATCH", "/api/leads/{id}"),
+    ("DELETE", "/api/leads/{id}"),
+    ("POST", "/api/leads/{id}/merge"),
+    ("POST", "/api/leads/{id}/unmerge"),
     ("GET", "/live"),
 ];
 

@@ -30,7 +30,14 @@ const FIND: &str = select!("where m.id = $1 and m.organization_id = $2");
 /// both ends of history. Text and pattern are both lowered by the engine: SQLite lowers ASCII only.
 const LIST: &str = select!(
     "where m.organization_id = $1 and m.id < $2 and m.id >= $9 and (cast($3 as text) is null or m.status = $3) and (cast($4 as text) is null or m.channel = $4) \
-     and (cast($5 as text) is null or m.account_id = $5) and (cast($6 as text) is null or m.lead_id = $6) \
+     and (cast($5 as text) is null or m.account_id = $5) and cast($6 as text) is null \
+     and (cast($7 as text) is null or lower(m.body) like lower($7) escape '!' or lower(m.recipient) like lower($7) escape '!' \
+     or lower(m.subject) like lower($7) escape '!') order by m.id desc limit $8"
+);
+/// The same down the index of one lead.
+const LIST_OF_LEAD: &str = select!(
+    "where m.lead_id = $6 and m.organization_id = $1 and m.id < $2 and m.id >= $9 and (cast($3 as text) is null or m.status = $3) \
+     and (cast($4 as text) is null or m.channel = $4) and (cast($5 as text) is null or m.account_id = $5) \
      and (cast($7 as text) is null or lower(m.body) like lower($7) escape '!' or lower(m.recipient) like lower($7) escape '!' \
      or lower(m.subject) like lower($7) escape '!') order by m.id desc limit $8"
 );
@@ -38,8 +45,7 @@ const LIST: &str = select!(
 /// ends that has found too little.
 const REACH: &str = "select count(*), min(q.id) from (select m.id from message m where m.organization_id = $1 and m.id < $2 \
      and (cast($3 as text) is null or m.status = $3) and (cast($4 as text) is null or m.channel = $4) \
-     and (cast($5 as text) is null or m.account_id = $5) and (cast($6 as text) is null or m.lead_id = $6) \
-     order by m.id desc limit $7) as q";
+     and (cast($5 as text) is null or m.account_id = $5) order by m.id desc limit $6) as q";
 /// Sorts after every id.
 const NEWEST: &str = "ZZZZZZZZZZZZZZZZZZZZZZZZZZ";
 macro_rules! insert {
@@ -98,7 +104,7 @@ const HAS_DEMO: &str =
 
 /// For the prepare test.
 pub const STATEMENTS: &[&str] =
-    &[FIND, LIST, REACH, EVENTS, FIND_BY_PROVIDER_ID, FIND_KEY, KEEP_WAITED, REMOVE_DEMO, HAS_DEMO];
+    &[FIND, LIST, LIST_OF_LEAD, REACH, EVENTS, FIND_BY_PROVIDER_ID, FIND_KEY, KEEP_WAITED, REMOVE_DEMO, HAS_DEMO];
 
 /// Statements that differ.
 pub const DUAL: &[Sql] = &[INSERT, TAKE_KEYS, INSERT_EVENTS];
@@ -245,10 +251,11 @@ pub async fn list(
     searched: u32,
 ) -> sqlx::Result<Page<StoredMessage>> {
     let reach = match &filter.q {
-        Some(_) => reach(conn, organization, filter, searched).await?,
-        None => None,
+        Some(_) if filter.lead_id.is_none() => reach(conn, organization, filter, searched).await?,
+        _ => None,
     };
-    let rows: Vec<MessageRow> = sqlx::query_as(LIST)
+    let query = if filter.lead_id.is_some() { sqlx::query_as(LIST_OF_LEAD) } else { sqlx::query_as(LIST) };
+    let rows: Vec<MessageRow> = query
         .bind(organization.as_str())
         .bind(filter.cursor.as_ref().map_or(NEWEST, MessageId::as_str))
         .bind(filter.status.map(Status::as_str))
@@ -279,7 +286,6 @@ async fn reach(
         .bind(filter.status.map(Status::as_str))
         .bind(filter.channel.map(Channel::as_str))
         .bind(filter.account_id.as_ref().map(AccountId::as_str))
-        .bind(filter.lead_id.as_ref().map(LeadId::as_str))
         .bind(i64::from(searched))
         .fetch_one(conn)
         .await?;

@@ -14,7 +14,9 @@ pub mod attempt;
 pub mod dashboard;
 pub mod guess;
 pub mod lane;
+pub mod lead;
 pub mod mailbox;
+pub mod merge;
 pub mod message;
 pub mod oracle;
 pub mod queue;
@@ -270,7 +272,9 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         dashboard::STATEMENTS,
         guess::STATEMENTS,
         lane::STATEMENTS,
+        lead::STATEMENTS,
         mailbox::STATEMENTS,
+        merge::STATEMENTS,
         message::STATEMENTS,
         oracle::STATEMENTS,
         queue::STATEMENTS,
@@ -287,6 +291,8 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         account::DUAL,
         attempt::DUAL,
         lane::DUAL,
+        lead::DUAL,
+        merge::DUAL,
         message::DUAL,
         queue::DUAL,
         selection::DUAL,

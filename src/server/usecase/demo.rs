@@ -1,19 +1,22 @@
-//! Demo data: accounts of the sandbox on all channels and a week of messages in all states, marked, removed with one call.
+//! Demo data: leads, accounts of the sandbox on all channels and a week of messages in all states, marked, removed with one
+//! call.
 
 use crate::{
     domain::{
         account::Account,
         channel::{Channel, Provider},
-        id::OrganizationId,
+        id::{LeadId, OrganizationId},
+        lead::LeadForm,
         message::{Direction, Failure, Message, Source, Status},
-        time::{HOUR, MINUTE, Timestamp},
+        time::{DAY, HOUR, MINUTE, Timestamp},
     },
     server::{
         App, Who,
-        bucket::day_of,
+        bucket::{day_of, is_zone},
         clock::new_id,
         error::Error,
         live::Topic,
+        phone,
         store::{self, Conn, message::StoredMessage, usage::Reservation},
     },
 };
@@ -24,6 +27,22 @@ const ACCOUNTS: [(Channel, &str, &str, u32); 3] = [
     (Channel::Sms, "+16285550188", "Reminders", 100),
     (Channel::Email, "ann@northwind.example", "Ann at Northwind", 400),
 ];
+
+/// Name, company, mailbox, tags; their numbers follow each other.
+const PEOPLE: [(&str, &str, &str, &[&str]); 4] = [
+    ("Sam Ortiz", "Blue Harbor", "sam", &["customer"]),
+    ("Kim Lee", "Contoso", "kim", &["customer", "vip"]),
+    ("Lee Wagner", "Fabrikam", "lee", &["trial"]),
+    ("Robin Sato", "Tailspin Toys", "robin", &["fair 2026", "trial"]),
+];
+
+fn mailbox_of(person: usize) -> String {
+    format!("{}@customer.example", PEOPLE[person].2)
+}
+
+fn phone_of(person: usize) -> String {
+    format!("+1415555{:04}", 140 + person)
+}
 
 /// Text and what became of it.
 const STORIES: [(&str, Status); 12] = [
@@ -50,6 +69,7 @@ pub async fn load(who: &Who) -> Result<(), Error> {
             if store::message::has_demo(conn, organization).await? {
                 return Ok(());
             }
+            let people = add_people(app, conn, organization, now).await?;
             for (index, (channel, address, name, daily_limit)) in ACCOUNTS.into_iter().enumerate() {
                 let account = Account {
                     is_demo: true,
@@ -63,7 +83,7 @@ pub async fn load(who: &Who) -> Result<(), Error> {
                     )
                 };
                 if store::account::insert(conn, &account, organization, None).await? {
-                    fill(app, conn, organization, &account, index, now).await?;
+                    fill(app, conn, organization, &account, &people, index, now).await?;
                 }
             }
             Ok::<_, Error>(())
@@ -73,12 +93,43 @@ pub async fn load(who: &Who) -> Result<(), Error> {
     Ok(())
 }
 
+/// The leads, in the order of [`PEOPLE`]; nobody in the place of those whom the organization knows already.
+async fn add_people(
+    app: &App,
+    conn: &mut Conn,
+    organization: &OrganizationId,
+    now: Timestamp,
+) -> Result<Vec<Option<LeadId>>, Error> {
+    store::lead::lock(conn, app.db.dialect, organization).await?;
+    let mut people = Vec::new();
+    for (person, (name, company, _, tags)) in PEOPLE.into_iter().enumerate() {
+        let form = LeadForm {
+            name: name.to_owned(),
+            company: company.to_owned(),
+            email: mailbox_of(person),
+            phone: phone_of(person),
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            ..LeadForm::default()
+        };
+        let lead = form.parse(phone::parse, is_zone)?;
+        if !store::lead::find_same(conn, organization, &lead, None).await?.is_empty() {
+            people.push(None);
+            continue;
+        }
+        let (id, at): (LeadId, _) = (app.new_id(), now.plus(-8 * DAY));
+        store::lead::insert(conn, app.db.dialect, &id, organization, &lead, true, (at, at)).await?;
+        people.push(Some(id));
+    }
+    Ok(people)
+}
+
 /// A week of one account's messages: two a day of the past, and today's up to now.
 async fn fill(
     app: &App,
     conn: &mut Conn,
     organization: &OrganizationId,
     account: &Account,
+    people: &[Option<LeadId>],
     shift: usize,
     now: Timestamp,
 ) -> sqlx::Result<()> {
@@ -86,7 +137,9 @@ async fn fill(
     for (index, (body, status)) in STORIES.into_iter().enumerate() {
         let back = i64::try_from(index + shift).unwrap_or(0);
         let at = now.plus(-(back * 14 * HOUR + 20 * MINUTE));
-        let message = message(account, index + shift, body, status, at);
+        let person = (index + shift) % PEOPLE.len();
+        let lead_id = people.get(person).cloned().flatten();
+        let message = Message { lead_id, ..message(account, person, body, status, at) };
         let (account_id, organization_id) = (Some(account.id.clone()), organization.clone());
         let stored = StoredMessage { message, account_id, organization_id, lease_token: None, accepted_at: Some(at) };
         store::message::insert(conn, app.db.dialect, &stored, at).await?;
@@ -106,11 +159,8 @@ async fn reserve(app: &App, conn: &mut Conn, account: &Account, key: &str, count
     store::usage::reserve(conn, app.db.dialect, &[reservation]).await
 }
 
-fn message(account: &Account, index: usize, body: &str, status: Status, at: Timestamp) -> Message {
-    let to = match account.channel {
-        Channel::Email => format!("{}@customer.example", ["sam", "kim", "lee", "robin"][index % 4]),
-        _ => format!("+1415555{:04}", 140 + index),
-    };
+fn message(account: &Account, person: usize, body: &str, status: Status, at: Timestamp) -> Message {
+    let to = if account.channel == Channel::Email { mailbox_of(person) } else { phone_of(person) };
     let failure = |code: &str, message: &str| {
         Some(Failure { code: code.to_owned(), message: message.to_owned(), retryable: true })
     };
@@ -182,6 +232,7 @@ pub async fn remove(who: &Who) -> Result<(), Error> {
         .db
         .write(async |conn| {
             store::message::remove_demo(conn, organization).await?;
+            store::lead::remove_demo(conn, organization).await?;
             store::account::remove_demo(conn, organization, now).await
         })
         .await?;

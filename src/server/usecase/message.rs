@@ -1,6 +1,6 @@
 //! Messages: send, list, tell the story, cancel, retry, resolve.
 
-use super::{account::with_usage, platform, session::hash_token, waiting};
+use super::{account::with_usage, platform, recipient, session::hash_token, waiting};
 use crate::{
     api::error::ApiError,
     domain::{
@@ -209,16 +209,18 @@ pub async fn send_many(
     sent
 }
 
-async fn queue(who: &Who, form: SendForm, idempotency: Option<Idempotency>) -> Result<Queued, Error> {
+async fn queue(who: &Who, mut form: SendForm, idempotency: Option<Idempotency>) -> Result<Queued, Error> {
     refuse_what_is_not_there(&form)?;
+    let mut conn = who.app.db.read().await?;
+    recipient::address(&mut conn, who, &mut form).await?;
     let new = form.parse(phone::parse)?;
     if new.on_limit == OnLimit::Reject {
+        drop(conn); // who waits for a connection to write with must not hold up others
         return queue_strictly(who, &new, idempotency).await;
     }
-    let mut conn = who.app.db.read().await?;
     let mut chosen = choose_account(&mut conn, who, &new).await?;
     if chosen.is_none() {
-        drop(conn); // who waits for a connection to write with must not hold up others
+        drop(conn);
         who.app.db.write(async |conn| platform::begin(conn, who, new.channel).await).await?;
         conn = who.app.db.read().await?;
         chosen = choose_account(&mut conn, who, &new).await?;
@@ -281,9 +283,6 @@ fn refuse_what_is_not_there(form: &SendForm) -> Result<(), Error> {
             &format!("Unknown channel: {}", channel.chars().take(40).collect::<String>()),
             fields,
         ));
-    }
-    if !form.lead_id.trim().is_empty() {
-        return Err(Error::missing("Lead not found"));
     }
     let id = form.account_id.trim();
     if !id.is_empty() && id.parse::<crate::domain::id::AccountId>().is_err() {
@@ -379,7 +378,7 @@ async fn prepare(
         body: new.body.clone(),
         status,
         account_id: stored.shown_id(),
-        lead_id: None,
+        lead_id: recipient::lead(conn, who, new).await?,
         provider_message_id: None,
         segments: if new.channel == Channel::Sms { segment::measure(&new.body).count.max(1) } else { 1 },
         attempts: 0,
@@ -475,9 +474,6 @@ pub fn limit_reached(account: &Account, limit: u32) -> String {
 
 /// One page of the organization's messages, newest first.
 pub async fn list(who: &Who, filter: &MessageFilter) -> Result<Page<Message>, Error> {
-    if filter.lead_id.is_some() {
-        return Ok(Page { data: Vec::new(), next_cursor: None });
-    }
     let mut conn = who.app.db.read().await?;
     let Page { mut data, next_cursor } =
         store::message::list(&mut conn, &who.organization.id, filter, store::message::SEARCHED).await?;

@@ -193,6 +193,8 @@ pub async fn take_in(
         return Ok(None);
     }
     let now = app.clock.now();
+    let organization = &stored.organization_id;
+    let lead_id = store::lead::find_by_address(conn, organization, account.channel, &inbound.from).await?;
     let message = Message {
         id: app.new_id(),
         channel: account.channel,
@@ -203,7 +205,7 @@ pub async fn take_in(
         body: inbound.body.clone(),
         status: Status::Delivered,
         account_id: stored.shown_id(),
-        lead_id: None,
+        lead_id,
         provider_message_id: Some(inbound.provider_message_id.clone()),
         segments: if account.channel == Channel::Sms {
             crate::domain::segment::measure(&inbound.body).count.max(1)

@@ -16,6 +16,8 @@ pub enum Icon {
     Email,
     /// Two speech bubbles.
     Messages,
+    /// Two people.
+    People,
     /// Three bars.
     Bars,
     /// Sliders.
@@ -64,6 +66,9 @@ impl Icon {
             Self::Email => "M5 5h14a2 2 0 0 1 2 2v10a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2V7a2 2 0 0 1 2-2ZM3 7l9 6 9-6",
             Self::Messages => {
                 "M4 4h11a2 2 0 0 1 2 2v6a2 2 0 0 1-2 2H8l-5 4V6a2 2 0 0 1 1-2ZM20 9a2 2 0 0 1 1 2v10l-4-3h-6"
+            }
+            Self::People => {
+                "M9 4a4 4 0 1 0 0 8 4 4 0 0 0 0-8ZM2 20c0-4 3-6 7-6s7 2 7 6M16 4a4 4 0 0 1 0 8M18 14c3 .6 4 3 4 6"
             }
             Self::Bars => "M5 20v-8M12 20V4M19 20v-5",
             Self::Settings => "M4 7h9M17 7h3M4 17h3M11 17h9M15 5v4M9 15v4",

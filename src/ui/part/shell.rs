@@ -59,10 +59,11 @@ fn query(search: &str) -> String {
 }
 
 /// The pages of the navigation.
-const PAGES: [(&str, &str, Icon); 4] = [
+const PAGES: [(&str, &str, Icon); 5] = [
     ("/", "Dashboard", Icon::Bars),
     ("/accounts", "Accounts", Icon::Phone),
     ("/messages", "Messages", Icon::Messages),
+    ("/leads", "Leads", Icon::People),
     ("/settings", "Settings", Icon::Settings),
 ];
 

@@ -93,7 +93,7 @@ fn Messages() -> impl IntoView {
         move || (asked.get(), live.messages.get()),
         |(asked, _)| {
             let [q, status, channel, account_id] = asked.filters;
-            list_messages(status, channel, account_id, q, asked.cursor)
+            list_messages(status, channel, account_id, None, q, asked.cursor)
         },
     );
     let offered = offered(asked, live.messages);

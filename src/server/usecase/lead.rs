@@ -1,0 +1,172 @@
+//! Leads: take in, change, find, merge, forget.
+
+use crate::{
+    api::error::{ApiError, Kind},
+    domain::{
+        audience::Audience,
+        field_error::FieldErrors,
+        id::LeadId,
+        lead::{Lead, LeadForm, NewLead, Profile},
+        page::{Limit, Page},
+    },
+    server::{
+        Who,
+        bucket::is_zone,
+        error::Error,
+        live::Topic,
+        phone,
+        store::{self, Conn, merge::Merge},
+    },
+};
+
+/// Stores a lead, unless the organization knows the person already.
+pub async fn create(who: &Who, form: &LeadForm) -> Result<Lead, Error> {
+    let new = form.parse(phone::parse, is_zone)?;
+    let (app, organization) = (&who.app, &who.organization.id);
+    let (id, now): (LeadId, _) = (app.new_id(), app.clock.now());
+    app.db
+        .write(async |conn| {
+            store::lead::lock(conn, app.db.dialect, organization).await?;
+            refuse_same(conn, who, &new, None).await?;
+            store::lead::insert(conn, app.db.dialect, &id, organization, &new, false, (now, now)).await?;
+            Ok::<_, Error>(())
+        })
+        .await?;
+    changed(who, &id);
+    load(who, &id).await
+}
+
+/// Stores what is now known of a lead: `change` is told what was known before.
+pub async fn update(who: &Who, id: &LeadId, change: impl FnOnce(LeadForm) -> LeadForm) -> Result<Lead, Error> {
+    let (app, organization) = (&who.app, &who.organization.id);
+    app.db
+        .write(async |conn| {
+            store::lead::lock(conn, app.db.dialect, organization).await?;
+            let before = find(conn, who, id).await?;
+            let new = parse(&change(LeadForm::from(&before)), &[&before])?;
+            refuse_same(conn, who, &new, Some(id)).await?;
+            store::lead::update(conn, app.db.dialect, id, organization, &new, app.clock.now()).await?;
+            Ok::<_, Error>(())
+        })
+        .await?;
+    changed(who, id);
+    load(who, id).await
+}
+
+/// Numbers that are stored already are not read again: they may have been given without their country.
+fn parse(form: &LeadForm, known: &[&Lead]) -> Result<NewLead, FieldErrors> {
+    let number = |typed: &str| {
+        let stored = known.iter().find_map(|lead| lead.number_of(typed));
+        stored.map_or_else(|| phone::parse(typed), |number| Ok(number.clone()))
+    };
+    form.parse(number, is_zone)
+}
+
+/// One person once.
+async fn refuse_same(conn: &mut Conn, who: &Who, new: &NewLead, but: Option<&LeadId>) -> Result<(), Error> {
+    let same = store::lead::find_same(conn, &who.organization.id, new, but).await?;
+    let Some(other) = same.into_iter().next() else { return Ok(()) };
+    let message = "Another lead has this e-mail address or number already";
+    let conflict = ApiError::new(Kind::Conflict, "duplicate_lead", message);
+    Err(ApiError { other: Some(other.to_string()), ..conflict }.into())
+}
+
+async fn find(conn: &mut Conn, who: &Who, id: &LeadId) -> Result<Lead, Error> {
+    store::lead::find(conn, who.app.db.dialect, id, &who.organization.id).await?.ok_or_else(Error::not_found)
+}
+
+/// One lead.
+pub async fn load(who: &Who, id: &LeadId) -> Result<Lead, Error> {
+    find(&mut *who.app.db.read().await?, who, id).await
+}
+
+/// One lead, and whether its last merge can be undone.
+pub async fn profile(who: &Who, id: &LeadId) -> Result<Profile, Error> {
+    let mut conn = who.app.db.read().await?;
+    let lead = find(&mut conn, who, id).await?;
+    let merge = store::merge::find_last(&mut conn, id, &who.organization.id).await?;
+    Ok(Profile { lead, merged: merge.map(|merge| merge.gone.label().to_owned()) })
+}
+
+/// One page of an audience, newest first.
+pub async fn list(who: &Who, audience: &Audience, cursor: Option<&LeadId>, limit: Limit) -> Result<Page<Lead>, Error> {
+    let (app, organization) = (&who.app, &who.organization.id);
+    let (mut conn, now) = (app.db.read().await?, app.clock.now());
+    let searched = store::lead::SEARCHED;
+    let page =
+        store::lead::list(&mut conn, app.db.dialect, organization, audience, cursor, limit, searched, now).await?;
+    Ok(page)
+}
+
+/// All tags that leads of the organization have.
+pub async fn tags(who: &Who) -> Result<Vec<String>, Error> {
+    Ok(store::lead::all_tags(&mut *who.app.db.read().await?, &who.organization.id).await?)
+}
+
+/// Two leads are one person: the first stays, and is told what the other knew; the other's messages become its own.
+pub async fn merge(who: &Who, kept: &LeadId, gone: &LeadId) -> Result<Lead, Error> {
+    if kept == gone {
+        return Err(FieldErrors::one("lead_id", "is the same lead").into());
+    }
+    let (app, organization, now) = (&who.app, &who.organization.id, who.app.clock.now());
+    app.db
+        .write(async |conn| {
+            store::lead::lock(conn, app.db.dialect, organization).await?;
+            let (before, other) = (find(conn, who, kept).await?, find(conn, who, gone).await?);
+            let all = parse(&LeadForm::from(&before).merged_with(&LeadForm::from(&other)), &[&before, &other])?;
+            let moved = store::merge::give_messages(conn, organization, gone, kept).await?;
+            // First: an address belongs to one lead at a time.
+            store::lead::delete(conn, gone, organization).await?;
+            store::lead::update(conn, app.db.dialect, kept, organization, &all, now).await?;
+            let merge = Merge { id: app.new_id::<LeadId>().to_string(), before, gone: other, moved, at: now };
+            store::merge::insert(conn, organization, &merge).await?;
+            Ok::<_, Error>(())
+        })
+        .await?;
+    changed(who, kept);
+    load(who, kept).await
+}
+
+/// Undoes the last merge into a lead: the other one is there again, with its own messages.
+pub async fn unmerge(who: &Who, kept: &LeadId) -> Result<Lead, Error> {
+    let (app, organization, now) = (&who.app, &who.organization.id, who.app.clock.now());
+    let gone = app
+        .db
+        .write(async |conn| {
+            store::lead::lock(conn, app.db.dialect, organization).await?;
+            let current = find(conn, who, kept).await?;
+            let merge = store::merge::find_last(conn, kept, organization).await?;
+            let nothing = || Error::conflict("not_merged", "There is no merge to undo");
+            let Merge { id, before, gone, moved, .. } = merge.ok_or_else(nothing)?;
+            let (was, other) = (LeadForm::from(&before), LeadForm::from(&gone));
+            let known = [&current, &before, &gone];
+            let back = parse(&LeadForm::from(&current).parted_from(&other, &was), &known)?;
+            store::lead::update(conn, app.db.dialect, kept, organization, &back, now).await?;
+            let other = parse(&other, &known)?;
+            // Somebody may have entered the person anew meanwhile.
+            refuse_same(conn, who, &other, None).await?;
+            let stamps = (gone.created_at, now);
+            store::lead::insert(conn, app.db.dialect, &gone.id, organization, &other, gone.is_demo, stamps).await?;
+            store::merge::give_back(conn, app.db.dialect, organization, &moved, kept, &gone.id).await?;
+            store::merge::delete(conn, &id, organization).await?;
+            Ok::<_, Error>(gone.id)
+        })
+        .await?;
+    changed(who, kept);
+    load(who, &gone).await
+}
+
+/// Forgets a lead. What was sent to it stays in the history, and what it said about being written to counts for ever.
+pub async fn delete(who: &Who, id: &LeadId) -> Result<(), Error> {
+    let organization = &who.organization.id;
+    let gone = who.app.db.write(async |conn| store::lead::delete(conn, id, organization).await).await?;
+    if !gone {
+        return Err(Error::not_found());
+    }
+    changed(who, id);
+    Ok(())
+}
+
+fn changed(who: &Who, id: &LeadId) {
+    who.app.live.publish(&who.organization.id, Topic::Leads, Some(id.as_str()));
+}

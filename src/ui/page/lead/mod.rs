@@ -1,0 +1,280 @@
+//! The leads: list with search and tags, and the dialog that takes one in. Filters, page and dialog are in the URL.
+
+pub mod detail;
+mod dialog;
+
+use crate::{
+    api::{
+        error::ApiError,
+        lead::{list_leads, list_tags},
+    },
+    domain::{lead::Lead, page::Page},
+    ui::part::{
+        empty_state::EmptyState, error_box::ErrorBox, icon::Icon, late::late, lazy::lazy_page, live::Live,
+        page_head::PageHead, shown::Shown, skeleton::TableSkeleton, time::Time,
+    },
+};
+use dialog::LeadDialog;
+use leptos::{
+    either::EitherOf4,
+    prelude::*,
+    wasm_split::{SplitLoaderError, wasm_split},
+};
+use leptos_router::{components::Form, hooks::use_query_map, location::Url, params::ParamsMap};
+
+/// The page without a dialog.
+const HERE: &str = "/leads";
+
+/// What the list asks for.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Asked {
+    q: Option<String>,
+    tag: Option<String>,
+    cursor: Option<String>,
+}
+
+impl Asked {
+    fn read(query: &ParamsMap) -> Self {
+        let text = |name: &str| query.get(name).filter(|text| !text.is_empty());
+        Self { q: text("q"), tag: text("tag"), cursor: text("cursor") }
+    }
+
+    fn is_filtered(&self) -> bool {
+        self.q.is_some() || self.tag.is_some()
+    }
+
+    /// The address of the newest page of the same list, with one thing more.
+    fn with(&self, name: &str, value: Option<&str>) -> String {
+        let given = [("q", self.q.as_deref()), ("tag", self.tag.as_deref()), (name, value)];
+        let pairs = given.into_iter().filter_map(|(name, text)| Some((name, text?)));
+        let query: Vec<String> = pairs.map(|(name, text)| format!("{name}={}", Url::escape(text))).collect();
+        if query.is_empty() { HERE.to_owned() } else { format!("{HERE}?{}", query.join("&")) }
+    }
+}
+
+lazy_page! {
+    /// The page, loaded when it is visited.
+    LeadsPage, leads_page, Leads
+}
+
+/// The page.
+#[component]
+fn Leads() -> impl IntoView {
+    let live = Live::get();
+    let query = use_query_map();
+    let asked = Memo::new(move |_| query.with(Asked::read));
+    let open = Memo::new(move |_| query.with(|query| query.get("add").is_some()).then_some(()));
+    let tags = Resource::new_blocking(move || live.leads.get(), |_| list_tags());
+    let leads = Resource::new_blocking(
+        move || (asked.get(), live.leads.get()),
+        |(asked, _)| list_leads(asked.q, asked.tag, asked.cursor),
+    );
+    view! {
+        <PageHead title="Leads" line="The people you reach">
+            <a id="add-lead" class="btn primary" href=move || asked.get().with("add", Some("1")) data-noscroll="">
+                "Add lead"
+            </a>
+        </PageHead>
+        <Transition>
+            <Filters asked tags />
+        </Transition>
+        <Transition fallback=|| view! { <TableSkeleton columns=4 /> }>
+            <LeadList asked leads />
+        </Transition>
+        {late(open, move |()| Box::pin(add_dialog(asked.get_untracked().with("", None))))}
+    }
+}
+
+#[wasm_split(lead_dialog, wasm_split_path = leptos::wasm_split, fallible)]
+#[allow(clippy::unnecessary_wraps, reason = "it fails when its code cannot be loaded")]
+fn add_dialog(back: String) -> Result<AnyView, SplitLoaderError> {
+    Ok(view! { <LeadDialog back opener="add-lead" /> }.into_any())
+}
+
+#[component]
+fn Filters(asked: Memo<Asked>, tags: Resource<Result<Vec<String>, ApiError>>) -> impl IntoView {
+    move || {
+        let (asked, tags) = (asked.get(), tags.get().and_then(Result::ok).unwrap_or_default());
+        let chosen = asked.tag.clone().unwrap_or_default();
+        let is_filtered = asked.is_filtered();
+        let option = move |tag: String| {
+            let is_chosen = tag == chosen;
+            view! {
+                <option value=tag.clone() selected=is_chosen>
+                    {tag.clone()}
+                </option>
+            }
+        };
+        view! {
+            <Form method="GET" action=HERE>
+                <div class="filters" role="search">
+                    <div class="field">
+                        <label for="q">"Search"</label>
+                        <input id="q" name="q" type="search" placeholder="Name, company, e-mail or number" value=asked.q.unwrap_or_default() />
+                    </div>
+                    <div class="field">
+                        <label for="tag">"Tag"</label>
+                        <select id="tag" name="tag">
+                            <option value="">"All"</option>
+                            {tags.into_iter().map(option).collect_view()}
+                        </select>
+                    </div>
+                    <div class="row">
+                        <button class="btn">"Filter"</button>
+                        {is_filtered.then(|| view! { <a class="btn quiet" href=HERE>"Clear"</a> })}
+                    </div>
+                </div>
+            </Form>
+        }
+    }
+}
+
+#[component]
+fn LeadList(asked: Memo<Asked>, leads: Resource<Result<Page<Lead>, ApiError>>) -> impl IntoView {
+    let shown = Shown::of(leads, |page| page.data.is_empty());
+    let page = Memo::new(move |_| leads.get().and_then(Result::ok));
+    move || match shown.get() {
+        Shown::Loading => EitherOf4::A(view! { <TableSkeleton columns=4 /> }),
+        Shown::Failed(error) => EitherOf4::B(view! { <ErrorBox error retry=move |()| leads.refetch() /> }),
+        Shown::Empty => EitherOf4::C({
+            let older = page.with(|page| page.as_ref().and_then(|page| page.next_cursor.clone()));
+            let asked = asked.get();
+            let older = older.map(|cursor| asked.with("cursor", Some(&cursor)));
+            view! { <NoLeads is_filtered=asked.is_filtered() older /> }
+        }),
+        // The server walks through a `Suspense` more than once to find what to wait for: not through all rows (Unsuspend).
+        Shown::Full => EitherOf4::D(Unsuspend::new(move || view! { <Table asked page /> })),
+    }
+}
+
+#[component]
+fn NoLeads(
+    is_filtered: bool,
+    /// A search reads so many leads and no more: where it goes on.
+    older: Option<String>,
+) -> impl IntoView {
+    if let Some(older) = older {
+        view! {
+            <EmptyState icon=Icon::Search title="No match so far" text="The newest leads are searched; there are older ones.">
+                <a class="btn primary" href=older>
+                    "Search older leads"
+                </a>
+                <a class="btn" href=HERE>
+                    "Show all leads"
+                </a>
+            </EmptyState>
+        }
+        .into_any()
+    } else if is_filtered {
+        view! {
+            <EmptyState icon=Icon::Search title="No lead matches" text="Try fewer words, or another tag.">
+                <a class="btn" href=HERE>
+                    "Show all leads"
+                </a>
+            </EmptyState>
+        }
+        .into_any()
+    } else {
+        view! {
+            <EmptyState
+                icon=Icon::People
+                title="No leads yet"
+                text="Add the first person; all that you send to them, and all that they answer, stands on their page."
+            >
+                <a class="btn primary" href="/leads?add=1" data-noscroll="">
+                    "Add your first lead"
+                </a>
+            </EmptyState>
+        }
+        .into_any()
+    }
+}
+
+#[component]
+fn Table(asked: Memo<Asked>, page: Memo<Option<Page<Lead>>>) -> impl IntoView {
+    let rows = move || page.get().map(|page| page.data).unwrap_or_default();
+    let next = move || page.with(|page| page.as_ref().and_then(|page| page.next_cursor.clone()));
+    view! {
+        <div class="card table leads">
+            <table>
+                <thead>
+                    <tr>
+                        <th scope="col">"Lead"</th>
+                        <th scope="col">"E-mail"</th>
+                        <th scope="col">"Phone"</th>
+                        <th scope="col">"Tags"</th>
+                        <th scope="col">"Last contact"</th>
+                    </tr>
+                </thead>
+                <tbody>
+                    <For each=rows key=|lead| (lead.id.clone(), lead.updated_at, lead.contacted_at, lead.replied_at) let:lead>
+                        <Row lead />
+                    </For>
+                </tbody>
+            </table>
+        </div>
+        <nav class="pager" aria-label="Pages">
+            <span>
+                {move || {
+                    let asked = asked.get();
+                    asked.cursor.is_some().then(|| view! { <a class="btn" href=asked.with("", None)>"Newest"</a> })
+                }}
+            </span>
+            <span>
+                {move || {
+                    next()
+                        .map(|cursor| {
+                            view! { <a class="btn" href=asked.get().with("cursor", Some(&cursor))>"Older"</a> }
+                        })
+                }}
+            </span>
+        </nav>
+    }
+}
+
+#[component]
+fn Row(lead: Lead) -> impl IntoView {
+    let label = lead.label().to_owned();
+    view! {
+        <tr>
+            <td>
+                <div class="who">
+                    <div>
+                        <a href=format!("{HERE}/{}", lead.id)>
+                            <b>{label}</b>
+                        </a>
+                        <span>{lead.company}</span>
+                    </div>
+                </div>
+            </td>
+            <td>{lead.email}</td>
+            <td>{lead.phone.or(lead.whatsapp)}</td>
+            <td>
+                <Tags tags=lead.tags />
+            </td>
+            <td class="when">
+                {match (lead.replied_at, lead.contacted_at) {
+                    (Some(replied), contacted) if contacted.is_none_or(|contacted| contacted <= replied) => {
+                        view! { "Replied " <Time at=replied /> }.into_any()
+                    }
+                    (_, Some(contacted)) => view! { <Time at=contacted /> }.into_any(),
+                    _ => view! { <span class="soft">"Never"</span> }.into_any(),
+                }}
+            </td>
+        </tr>
+    }
+}
+
+/// The tags of a lead, each a way to all that have it.
+#[component]
+fn Tags(tags: Vec<String>) -> impl IntoView {
+    let tag = |tag: String| {
+        let href = format!("{HERE}?tag={}", Url::escape(&tag));
+        view! {
+            <a class="badge" href=href>
+                {tag}
+            </a>
+        }
+    };
+    view! { <span class="tags">{tags.into_iter().map(tag).collect_view()}</span> }
+}
