@@ -174,7 +174,6 @@ async fn leads_are_found_by_an_index_whatever_is_asked() {
         ("min(q.id) from (select l.id", "lead_page (organization_id=? AND id<?)"),
         ("min(q.id) from (select g.lead_id", "(organization_id=? AND tag=? AND lead_id<?)"),
         ("whatsapp_key in ($3, $4)", "lead_whatsapp (organization_id=? AND whatsapp_key=?)"),
-        ("where organization_id = $1 and email = $2", "lead_email (organization_id=? AND email=?)"),
         ("and (phone_key = $2 or whatsapp_key", "lead_phone (organization_id=? AND phone_key=?)"),
     ] {
         let plan = plan(part).await;

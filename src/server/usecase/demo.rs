@@ -46,18 +46,18 @@ fn phone_of(person: usize) -> String {
 
 /// Text and what became of it.
 const STORIES: [(&str, Status); 12] = [
-    ("Hi Sam, your sample box left our warehouse this morning.", Status::Read),
-    ("Hello Kim, shall we talk on Tuesday at ten?", Status::Delivered),
+    ("Your sample box left our warehouse this morning.", Status::Read),
+    ("Shall we talk on Tuesday at ten?", Status::Delivered),
     ("Your order 4812 is ready for pick-up.", Status::Delivered),
     ("Reminder: your appointment is tomorrow at 09:30.", Status::Sent),
     ("Thank you for your visit. Here is the price list you asked for.", Status::Delivered),
     ("We moved your delivery to Friday, as you asked.", Status::Read),
     ("Last call: the early price ends tonight.", Status::Undelivered),
-    ("Hello Lee, did the replacement part arrive?", Status::Delivered),
+    ("Did the replacement part arrive?", Status::Delivered),
     ("Your invoice for October is attached to your account.", Status::Failed),
     ("Good news: the blue one is back in stock.", Status::Delivered),
     ("We could not reach you by phone; is this number still right?", Status::Canceled),
-    ("Hi Robin, a quick follow-up to our call.", Status::Unknown),
+    ("A quick follow-up to our call.", Status::Unknown),
 ];
 
 /// Adds the demo data, once.

@@ -39,7 +39,7 @@ pub fn LeadDialog(
         <Modal title=if is_new { "Add lead" } else { "Edit lead" } back=back.clone() opener>
             <PostForm to=action>
                 <input type="hidden" name="id" value=lead.map(|lead| lead.id.to_string()).unwrap_or_default() />
-                <div class="pair">
+                <div class="pairs">
                     <Field name="lead[name]" fault="name" label="Name" value=value("name", |l| Some(l.name.clone())) required=false faults />
                     <Field name="lead[company]" fault="company" label="Company" value=value("company", |l| l.company.clone()) required=false faults />
                 </div>
@@ -53,7 +53,7 @@ pub fn LeadDialog(
                     required=false
                     faults
                 />
-                <div class="pair">
+                <div class="pairs">
                     <Field
                         name="lead[phone]"
                     fault="phone"
@@ -89,6 +89,7 @@ pub fn LeadDialog(
                 />
                 <details open=!is_new>
                     <summary>"More"</summary>
+                    <div class="stack">
                     <Field
                         name="lead[time_zone]"
                     fault="time_zone"
@@ -107,6 +108,7 @@ pub fn LeadDialog(
                         faults
                     />
                     <Area name="notes" id="f-notes" label="Notes" value=value("notes", |l| Some(l.notes.clone())) hint="" faults />
+                    </div>
                 </details>
                 <FormError error=faults.answer() />
                 {move || other().map(|id| view! { <p><a href=format!("/leads/{id}")>"Open the other lead"</a></p> })}
