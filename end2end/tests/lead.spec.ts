@@ -16,6 +16,9 @@ test("a lead is taken in, found by tag and search, changed, written to and delet
   await dialog.getByLabel("Phone").fill("+1 415 555 2671");
   await dialog.getByLabel("Tags").fill("VIP, fair 2026");
   await dialog.getByText("More").click();
+  await dialog.getByLabel("Custom fields").fill("plan: pro\ncity Berlin");
+  await dialog.getByRole("button", { name: "Add lead" }).click();
+  await expect(dialog.getByText("Needs a colon between name and value: city Berlin")).toBeVisible();
   await dialog.getByLabel("Custom fields").fill("plan: pro\ncity: Berlin");
   await dialog.getByRole("button", { name: "Add lead" }).click();
 

@@ -50,25 +50,29 @@ pub async fn save_lead(
 ) -> Result<Lead, ApiError> {
     let who = crate::server::request().await?;
     let text = |name: &str| lead.get(name).cloned().unwrap_or_default();
-    let form = crate::domain::lead::LeadForm {
-        name: text("name"),
-        company: text("company"),
-        email: text("email"),
-        phone: text("phone"),
-        whatsapp: text("whatsapp"),
-        time_zone: text("time_zone"),
-        custom: crate::domain::lead::custom_of_lines(&text("custom")),
-        tags: text("tags").split(',').map(str::to_owned).collect(),
-        notes: text("notes"),
-    };
-    let saved = match id.as_str() {
-        "" => crate::server::usecase::lead::create(&who, &form).await,
-        id => {
-            let id = id.parse().map_err(|_| crate::server::error::Error::not_found())?;
-            crate::server::usecase::lead::update(&who, &id, |_| form).await
+    let saved = async {
+        let custom = crate::domain::lead::custom_of_lines(&text("custom"));
+        let custom = custom.map_err(|why| crate::domain::field_error::FieldErrors::one("custom", why))?;
+        let form = crate::domain::lead::LeadForm {
+            name: text("name"),
+            company: text("company"),
+            email: text("email"),
+            phone: text("phone"),
+            whatsapp: text("whatsapp"),
+            time_zone: text("time_zone"),
+            custom,
+            tags: text("tags").split(',').map(str::to_owned).collect(),
+            notes: text("notes"),
+        };
+        match id.as_str() {
+            "" => crate::server::usecase::lead::create(&who, &form).await,
+            id => {
+                let id = id.parse().map_err(|_| crate::server::error::Error::not_found())?;
+                crate::server::usecase::lead::update(&who, &id, |_| form).await
+            }
         }
     };
-    let saved = saved.map_err(|error| {
+    let saved = saved.await.map_err(|error| {
         let mut error = ApiError::from(error);
         for fault in &mut error.fields.0 {
             if let Some(name) = fault.field.strip_prefix("custom.") {

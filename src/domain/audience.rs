@@ -63,26 +63,18 @@ pub enum Op {
 }
 
 impl Op {
-    /// All, with their words on the page.
-    pub const ALL: [(Self, &'static str, &'static str); 8] = [
-        (Self::Is, "is", "is"),
-        (Self::IsNot, "is_not", "is not"),
-        (Self::Contains, "contains", "contains"),
-        (Self::StartsWith, "starts_with", "starts with"),
-        (Self::IsSet, "is_set", "is known"),
-        (Self::IsNotSet, "is_not_set", "is not known"),
-        (Self::Within, "within", "in the last days"),
-        (Self::NotWithin, "not_within", "not in the last days"),
-    ];
-
     /// The name in the API.
     pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(op, ..)| *op == self).map_or("", |(_, name, _)| name)
-    }
-
-    /// Reads the name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(_, known, _)| *known == name).map(|(op, ..)| *op)
+        match self {
+            Self::Is => "is",
+            Self::IsNot => "is_not",
+            Self::Contains => "contains",
+            Self::StartsWith => "starts_with",
+            Self::IsSet => "is_set",
+            Self::IsNotSet => "is_not_set",
+            Self::Within => "within",
+            Self::NotWithin => "not_within",
+        }
     }
 
     fn is_of_time(self) -> bool {
@@ -100,11 +92,6 @@ pub const TEXT_FIELDS: [&str; 6] = ["name", "company", "email", "phone", "whatsa
 pub const TIME_FIELDS: [&str; 3] = ["created", "contacted", "replied"];
 
 impl Audience {
-    /// Whether it is everybody.
-    pub fn is_everybody(&self) -> bool {
-        self.q.is_empty() && self.tag.is_empty() && self.conditions.is_empty()
-    }
-
     /// The same in the one way in which it is stored and asked.
     pub fn parse(self) -> Result<Self, FieldErrors> {
         let mut errors = FieldErrors::default();
@@ -194,9 +181,6 @@ mod tests {
             ("custom.größe", Op::Is, "x"),
         ] {
             assert!(parse(field, op, value).is_err(), "{field} {op:?} {value}");
-        }
-        for (op, name, _) in Op::ALL {
-            assert_eq!((op.as_str(), Op::from_name(name)), (name, Some(op)));
         }
     }
 }

@@ -227,18 +227,20 @@ impl LeadForm {
     }
 }
 
-/// Custom fields as a form holds them: a line each, `plan: pro`. A line without a colon is a name without a value.
-pub fn custom_of_lines(text: &str) -> Vec<(String, String)> {
+/// Custom fields as a form holds them: a line each, `plan: pro`. A sentence when a line is none.
+pub fn custom_of_lines(text: &str) -> Result<Vec<(String, String)>, String> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines
-        .map(|line| line.split_once(':').unwrap_or((line, "")))
-        .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
-        .collect()
+    let field = |line: &str| {
+        let (name, value) =
+            line.split_once(':').ok_or_else(|| format!("needs a colon between name and value: {line:.60}"))?;
+        Ok((name.trim().to_owned(), value.trim().to_owned()))
+    };
+    lines.map(field).collect()
 }
 
 /// The same the other way.
 pub fn lines_of_custom(custom: &BTreeMap<String, String>) -> String {
-    custom.iter().map(|(name, value)| format!("{name}: {}", value.replace('\n', " "))).collect::<Vec<_>>().join("\n")
+    custom.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n")
 }
 
 /// What a lead's own page shows.
@@ -314,7 +316,7 @@ impl LeadForm {
         for (name, value) in self.custom.iter().filter(|(_, value)| !value.trim().is_empty()) {
             let field = format!("custom.{}", name.chars().take(KEY_MAX).collect::<String>());
             let Some(key) = errors.check(&field, parse_key(name)) else { continue };
-            if let Some(value) = errors.check(&field, parse_body(value.trim(), VALUE_MAX)) {
+            if let Some(value) = errors.check(&field, parse_line(value, VALUE_MAX)) {
                 custom.insert(key, value);
             }
         }
@@ -404,7 +406,7 @@ mod tests {
             email: "kim".into(),
             phone: "12".into(),
             time_zone: "Mars".into(),
-            custom: vec![("1st".into(), "x".into()), ("plan".into(), "a\0b".into()), ("empty".into(), " ".into())],
+            custom: vec![("1st".into(), "x".into()), ("plan".into(), "a\nb".into()), ("empty".into(), " ".into())],
             tags: vec!["a,b".into()],
             ..LeadForm::default()
         };
@@ -415,11 +417,12 @@ mod tests {
 
     #[test]
     fn custom_fields_are_lines_of_a_form() {
-        let custom = custom_of_lines(" plan: pro \n\ncity:Berlin: Mitte\nalone");
-        let pairs = [("plan", "pro"), ("city", "Berlin: Mitte"), ("alone", "")];
-        assert_eq!(custom, pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        let custom = BTreeMap::from([("city".to_owned(), "Berlin".to_owned()), ("plan".to_owned(), "a\nb".to_owned())]);
-        assert_eq!(lines_of_custom(&custom), "city: Berlin\nplan: a b");
+        let custom = custom_of_lines(" plan: pro \n\ncity:Berlin: Mitte\nold:");
+        let pairs = [("plan", "pro"), ("city", "Berlin: Mitte"), ("old", "")];
+        assert_eq!(custom, Ok(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()));
+        assert!(custom_of_lines("plan: pro\nalone").is_err(), "nothing that was typed is lost in silence");
+        let custom = BTreeMap::from([("city".to_owned(), "Berlin".to_owned()), ("plan".to_owned(), "pro".to_owned())]);
+        assert_eq!(lines_of_custom(&custom), "city: Berlin\nplan: pro");
     }
 
     #[test]

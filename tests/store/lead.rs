@@ -13,7 +13,7 @@ use tern::{
         phone::PhoneNumber,
         time::{DAY, Timestamp},
     },
-    server::store::{self, Db, lead::SEARCHED},
+    server::store::{self, Db, audience::SEARCHED},
 };
 
 fn number(text: &str) -> Number {
@@ -35,7 +35,7 @@ fn kim() -> NewLead {
 async fn add(db: &Db, organization: &OrganizationId, lead: &NewLead, at: Timestamp) -> LeadId {
     let id: LeadId = id_at(at);
     let work = async |conn: &mut store::Conn| {
-        store::lead::insert(conn, db.dialect, &id, organization, lead, false, (at, at)).await
+        store::lead::save(conn, db.dialect, &id, organization, lead, false, (at, at)).await
     };
     db.write(work).await.expect("stored");
     id
@@ -43,7 +43,7 @@ async fn add(db: &Db, organization: &OrganizationId, lead: &NewLead, at: Timesta
 
 async fn found(db: &Db, organization: &OrganizationId, audience: &Audience) -> Vec<String> {
     let mut conn = db.read().await.expect("a connection");
-    let asked = store::lead::list(
+    let asked = store::audience::list(
         &mut conn,
         db.dialect,
         organization,
@@ -89,9 +89,9 @@ async fn one_person_is_found_by_each_address_in_each_notation() {
         let by_phone = NewLead { phone: Some(number("+525512345678")), ..NewLead::default() };
         let by_whatsapp = NewLead { whatsapp: Some(number("+525512345678")), ..NewLead::default() };
         for other in [by_mail, by_phone, by_whatsapp] {
-            assert_eq!(same(&ours, other.clone(), None).await, std::slice::from_ref(&id));
-            assert!(same(&ours, other.clone(), Some(&id)).await.is_empty());
-            assert!(same(&theirs, other, None).await.is_empty());
+            assert_eq!(same(&ours, other.clone(), None).await, Some(id.clone()));
+            assert_eq!(same(&ours, other.clone(), Some(&id)).await, None);
+            assert_eq!(same(&theirs, other, None).await, None);
         }
         let whose = async |channel, address: &str| {
             let mut conn = db.read().await.expect("a connection");
@@ -183,7 +183,7 @@ async fn pages_show_everybody_once_and_a_search_says_where_to_go_on() {
             let (mut seen, mut cursor) = (Vec::new(), None::<LeadId>);
             loop {
                 let limit = Limit::parse("3").expect("a limit");
-                let page = store::lead::list(
+                let page = store::audience::list(
                     &mut conn,
                     db.dialect,
                     &organization,
@@ -205,11 +205,12 @@ async fn pages_show_everybody_once_and_a_search_says_where_to_go_on() {
         for tag in ["", "vip"] {
             let search = Audience { q: "Lead 1".into(), tag: tag.into(), ..Audience::default() };
             let limit = Limit::default();
-            let first = store::lead::list(&mut conn, db.dialect, &organization, &search, None, limit, 4, NOW);
+            let first = store::audience::list(&mut conn, db.dialect, &organization, &search, None, limit, 4, NOW);
             let first = first.await.expect("a page");
             assert!(first.data.is_empty(), "it reads four and no more");
             let cursor = first.next_cursor.expect("where to go on").parse().expect("an id");
-            let next = store::lead::list(&mut conn, db.dialect, &organization, &search, Some(&cursor), limit, 4, NOW);
+            let next =
+                store::audience::list(&mut conn, db.dialect, &organization, &search, Some(&cursor), limit, 4, NOW);
             let next = next.await.expect("a page");
             assert_eq!((next.data.len(), next.next_cursor), (1, None));
         }

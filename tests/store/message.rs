@@ -175,7 +175,7 @@ async fn another_organization_sees_and_removes_nothing() {
         let of = async |conn: &mut store::Conn, organization: &OrganizationId| {
             let found = store::message::find(&mut *conn, &message.id, organization).await.expect("asked");
             let events = store::message::list_events(&mut *conn, &message.id, organization).await.expect("asked");
-            let key = store::message::find_key(&mut *conn, organization, "key").await.expect("asked");
+            let key = store::idempotency::find(&mut *conn, organization, "key").await.expect("asked");
             (found.map(|stored| stored.message.id), events.len(), key.map(|used| used.body_hash))
         };
         assert_eq!(of(&mut conn, &theirs).await, (None, 0, None));
@@ -224,12 +224,12 @@ async fn an_idempotency_key_is_used_once_per_organization() {
         assert!(!remember(&ours, "second").await, "it is taken");
         assert!(remember(&theirs, "theirs").await, "another organization's key is another key");
         let mut conn = db.read().await.expect("a connection");
-        let found = store::message::find_key(&mut conn, &ours, "key").await.expect("asked").expect("it is used");
+        let found = store::idempotency::find(&mut conn, &ours, "key").await.expect("asked").expect("it is used");
         assert_eq!((found.body_hash.as_str(), &found.message_id), ("first", &message.id));
         assert_eq!((found.answer.as_deref(), found.waited), (Some("first answer"), None));
         drop(conn);
         let keep = async |organization: &OrganizationId, key: &str, answer: &str| {
-            let kept = db.write(async |conn| store::message::keep_waited(conn, organization, key, answer).await);
+            let kept = db.write(async |conn| store::idempotency::keep_waited(conn, organization, key, answer).await);
             kept.await.expect("asked")
         };
         assert_eq!(keep(&ours, "key", "one").await.as_deref(), Some("one"));
@@ -305,7 +305,7 @@ async fn take_key(
     body_hash: &str,
     message: &MessageId,
 ) -> sqlx::Result<bool> {
-    let key = store::message::NewKey {
+    let key = store::idempotency::NewKey {
         organization_id: organization.as_str(),
         key: "key",
         body_hash,
@@ -313,7 +313,7 @@ async fn take_key(
         created_at: NOW.0,
         answer: &format!("{body_hash} answer"),
     };
-    Ok(store::message::take_keys(conn, db.dialect, &[key]).await?.contains(message))
+    Ok(store::idempotency::take(conn, db.dialect, &[key]).await?.contains(message))
 }
 
 #[tokio::test]

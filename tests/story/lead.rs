@@ -36,6 +36,14 @@ async fn a_lead_is_stored_as_it_was_given_and_changed_field_by_field() {
         (&changed["custom"], &changed["tags"]),
         (&json!({ "city": "Berlin", "seats": "12" }), &json!(["customer"]))
     );
+    // To another organization it does not exist.
+    let stranger = world.stranger().await;
+    stranger.get(&one).await.expect_status(404);
+    stranger.patch(&one, json!({ "name": "Mine" })).await.expect_status(404);
+    stranger.delete(&one).await.expect_status(404);
+    let theirs = create(&stranger, json!({ "email": "lee@example.com" })).await;
+    stranger.post(&format!("{LEADS}/{theirs}/merge"), json!({ "lead_id": id })).await.expect_status(404);
+    assert_eq!(owner.get(&one).await.expect_status(200).json()["name"], "Kim Lee");
     owner.delete(&one).await.expect_status(200);
     owner.get(&one).await.expect_status(404);
     owner.delete(&one).await.expect_status(404);

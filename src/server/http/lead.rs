@@ -23,32 +23,52 @@ fn parse_id(id: &str) -> Result<LeadId, Error> {
     id.parse().map_err(|_| Error::not_found())
 }
 
-/// What a body says of a lead; where it is silent, `before` stands. A custom field that is null goes.
-fn read_form(input: &mut Input, before: LeadForm) -> LeadForm {
-    let mut text = |name: &str, before: String| if input.has(name) { input.text(name) } else { before };
-    let mut form = LeadForm {
-        name: text("name", before.name),
-        company: text("company", before.company),
-        email: text("email", before.email),
-        phone: text("phone", before.phone),
-        whatsapp: text("whatsapp", before.whatsapp),
-        time_zone: text("time_zone", before.time_zone),
-        notes: text("notes", before.notes),
-        custom: before.custom,
-        tags: before.tags,
-    };
-    for (name, value) in input.record("custom") {
-        form.custom.retain(|(known, _)| *known != name);
-        form.custom.extend(value.map(|value| (name, value)));
-    }
-    form.tags = input.texts("tags").unwrap_or(form.tags);
-    input.refuse_others();
-    form
+/// What a body says of a lead.
+struct Said {
+    texts: Vec<(&'static str, String)>,
+    custom: Vec<(String, Option<String>)>,
+    tags: Option<Vec<String>>,
 }
 
-pub async fn create(who: Who, mut input: Input) -> Result<(StatusCode, Json<Lead>), Error> {
-    let form = read_form(&mut input, LeadForm::default());
-    input.check()?;
+impl Said {
+    fn read(mut input: Input) -> Result<Self, Error> {
+        let names = ["name", "company", "email", "phone", "whatsapp", "time_zone", "notes"];
+        let given: Vec<_> = names.into_iter().filter(|name| input.has(name)).collect();
+        let said = Self {
+            texts: given.into_iter().map(|name| (name, input.text(name))).collect(),
+            custom: input.record("custom"),
+            tags: input.texts("tags"),
+        };
+        input.refuse_others();
+        input.check()?;
+        Ok(said)
+    }
+
+    /// Where it is silent, `form` stands. A custom field that is null goes.
+    fn over(self, mut form: LeadForm) -> LeadForm {
+        for (name, text) in self.texts {
+            let field = match name {
+                "name" => &mut form.name,
+                "company" => &mut form.company,
+                "email" => &mut form.email,
+                "phone" => &mut form.phone,
+                "whatsapp" => &mut form.whatsapp,
+                "time_zone" => &mut form.time_zone,
+                _ => &mut form.notes,
+            };
+            *field = text;
+        }
+        for (name, value) in self.custom {
+            form.custom.retain(|(known, _)| *known != name);
+            form.custom.extend(value.map(|value| (name, value)));
+        }
+        form.tags = self.tags.unwrap_or(form.tags);
+        form
+    }
+}
+
+pub async fn create(who: Who, input: Input) -> Result<(StatusCode, Json<Lead>), Error> {
+    let form = Said::read(input)?.over(LeadForm::default());
     Ok((StatusCode::CREATED, Json(lead::create(&who, &form).await?)))
 }
 
@@ -73,13 +93,9 @@ pub async fn load(who: Who, Path(id): Path<String>) -> Result<Json<Lead>, Error>
     Ok(Json(lead::load(&who, &parse_id(&id)?).await?))
 }
 
-pub async fn update(who: Who, Path(id): Path<String>, mut input: Input) -> Result<Json<Lead>, Error> {
-    let id = parse_id(&id)?;
-    // Once to find what is wrong with it, whatever was known before.
-    let mut faults = Input::of(serde_json::from_str(&input.raw).unwrap_or_default())?;
-    read_form(&mut faults, LeadForm::default());
-    faults.check()?;
-    Ok(Json(lead::update(&who, &id, |before| read_form(&mut input, before)).await?))
+pub async fn update(who: Who, Path(id): Path<String>, input: Input) -> Result<Json<Lead>, Error> {
+    let (id, said) = (parse_id(&id)?, Said::read(input)?);
+    Ok(Json(lead::update(&who, &id, |before| said.over(before)).await?))
 }
 
 pub async fn merge(who: Who, Path(id): Path<String>, mut input: Input) -> Result<Json<Lead>, Error> {

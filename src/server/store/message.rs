@@ -1,6 +1,10 @@
 //! Messages and their timelines, as people see them. What the worker does with the queue is in [`super::queue`].
 
-use super::{Conn, Dialect, Sql, batch, row, rows};
+use super::{
+    Conn, Dialect, Sql, batch,
+    row::{self, NEWEST},
+    rows,
+};
 use crate::domain::{
     channel::Channel,
     id::{AccountId, EventId, LeadId, MessageId, OrganizationId},
@@ -9,7 +13,6 @@ use crate::domain::{
     time::Timestamp,
 };
 use serde::Serialize;
-use std::collections::HashSet;
 
 macro_rules! select {
     ($rest:literal) => {
@@ -46,8 +49,6 @@ const LIST_OF_LEAD: &str = select!(
 const REACH: &str = "select count(*), min(q.id) from (select m.id from message m where m.organization_id = $1 and m.id < $2 \
      and (cast($3 as text) is null or m.status = $3) and (cast($4 as text) is null or m.channel = $4) \
      and (cast($5 as text) is null or m.account_id = $5) order by m.id desc limit $6) as q";
-/// Sorts after every id.
-const NEWEST: &str = "ZZZZZZZZZZZZZZZZZZZZZZZZZZ";
 macro_rules! insert {
     ($dialect:ident) => {
         concat!(
@@ -68,17 +69,6 @@ macro_rules! insert {
     };
 }
 const INSERT: Sql = Sql { sqlite: insert!(sqlite), postgres: insert!(postgres) };
-macro_rules! take_keys {
-    ($dialect:ident) => {
-        concat!(
-            "insert into idempotency (organization_id, key, body_hash, message_id, created_at, answer) \
-             select x.organization_id, x.key, x.body_hash, x.message_id, x.created_at, x.answer from ",
-            rows!($dialect, organization_id text, key text, body_hash text, message_id text, created_at bigint, answer text),
-            " where true on conflict do nothing returning message_id"
-        )
-    };
-}
-const TAKE_KEYS: Sql = Sql { sqlite: take_keys!(sqlite), postgres: take_keys!(postgres) };
 macro_rules! insert_events {
     ($dialect:ident) => {
         concat!(
@@ -93,21 +83,16 @@ const EVENTS: &str = "select e.id, e.at, e.status, e.source, e.provider_status, 
      from event e join message m on m.id = e.message_id \
      where e.message_id = $1 and m.organization_id = $2 order by e.id limit 1000";
 const FIND_BY_PROVIDER_ID: &str = "select id from message where account_id = $1 and provider_message_id = $2";
-const FIND_KEY: &str =
-    "select body_hash, message_id, answer, waited from idempotency where organization_id = $1 and key = $2";
-const KEEP_WAITED: &str =
-    "update idempotency set waited = coalesce(waited, $3) where organization_id = $1 and key = $2 returning waited";
 const REMOVE_DEMO: &str = "delete from message where organization_id = $1 and (demo_at is not null or account_id in \
      (select id from account where organization_id = $1 and demo_at is not null))";
 const HAS_DEMO: &str =
     "select id from account where organization_id = $1 and demo_at is not null and deleted_at is null limit 1";
 
 /// For the prepare test.
-pub const STATEMENTS: &[&str] =
-    &[FIND, LIST, LIST_OF_LEAD, REACH, EVENTS, FIND_BY_PROVIDER_ID, FIND_KEY, KEEP_WAITED, REMOVE_DEMO, HAS_DEMO];
+pub const STATEMENTS: &[&str] = &[FIND, LIST, LIST_OF_LEAD, REACH, EVENTS, FIND_BY_PROVIDER_ID, REMOVE_DEMO, HAS_DEMO];
 
 /// Statements that differ.
-pub const DUAL: &[Sql] = &[INSERT, TAKE_KEYS, INSERT_EVENTS];
+pub const DUAL: &[Sql] = &[INSERT, INSERT_EVENTS];
 
 #[derive(sqlx::FromRow)]
 pub(super) struct MessageRow {
@@ -446,62 +431,6 @@ pub async fn find_by_provider_id(
         .fetch_optional(conn)
         .await?;
     found.map(|id| row::id("id", id)).transpose()
-}
-
-/// What an idempotency key was used for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UsedKey {
-    /// The hash of the request.
-    pub body_hash: String,
-    /// The message.
-    pub message_id: MessageId,
-    /// What the first caller was told; `None` for keys from before answers were kept.
-    pub answer: Option<String>,
-    /// What the first caller was told who waited for the provider.
-    pub waited: Option<String>,
-}
-
-/// What an idempotency key was used for, if it was.
-pub async fn find_key(conn: &mut Conn, organization: &OrganizationId, key: &str) -> sqlx::Result<Option<UsedKey>> {
-    let found: Option<(String, String, Option<String>, Option<String>)> =
-        sqlx::query_as(FIND_KEY).bind(organization.as_str()).bind(key).fetch_optional(conn).await?;
-    let Some((body_hash, id, answer, waited)) = found else { return Ok(None) };
-    Ok(Some(UsedKey { body_hash, message_id: row::id("message_id", id)?, answer, waited }))
-}
-
-/// Keeps the answer for a caller who waited, unless there is one; the one that stands. `None` when there is no such key.
-pub async fn keep_waited(
-    conn: &mut Conn,
-    organization: &OrganizationId,
-    key: &str,
-    answer: &str,
-) -> sqlx::Result<Option<String>> {
-    let kept: Vec<String> =
-        sqlx::query_scalar(KEEP_WAITED).bind(organization.as_str()).bind(key).bind(answer).fetch_all(conn).await?;
-    Ok(kept.into_iter().next())
-}
-
-/// An idempotency key, with the hash of its request, for a message that is about to be stored.
-#[derive(Debug, Serialize)]
-pub struct NewKey<'a> {
-    /// Whose key.
-    pub organization_id: &'a str,
-    /// The key.
-    pub key: &'a str,
-    /// The hash of the request.
-    pub body_hash: &'a str,
-    /// The message.
-    pub message_id: &'a str,
-    /// Unix milliseconds.
-    pub created_at: i64,
-    /// What the caller is told.
-    pub answer: &'a str,
-}
-
-/// Takes idempotency keys; the messages whose key was free.
-pub async fn take_keys(conn: &mut Conn, dialect: Dialect, keys: &[NewKey<'_>]) -> sqlx::Result<HashSet<MessageId>> {
-    let taken: Vec<String> = sqlx::query_scalar(TAKE_KEYS.of(dialect)).bind(batch(keys)).fetch_all(conn).await?;
-    taken.into_iter().map(|id| row::id("message_id", id)).collect()
 }
 
 /// Deletes the demo's messages, with their timelines.

@@ -11,8 +11,10 @@
 pub mod account;
 pub mod api_key;
 pub mod attempt;
+pub mod audience;
 pub mod dashboard;
 pub mod guess;
+pub mod idempotency;
 pub mod lane;
 pub mod lead;
 pub mod mailbox;
@@ -269,8 +271,10 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         account::STATEMENTS,
         api_key::STATEMENTS,
         attempt::STATEMENTS,
+        audience::STATEMENTS,
         dashboard::STATEMENTS,
         guess::STATEMENTS,
+        idempotency::STATEMENTS,
         lane::STATEMENTS,
         lead::STATEMENTS,
         mailbox::STATEMENTS,
@@ -290,6 +294,8 @@ pub fn statements() -> impl Iterator<Item = Sql> {
     let differ = [
         account::DUAL,
         attempt::DUAL,
+        audience::DUAL,
+        idempotency::DUAL,
         lane::DUAL,
         lead::DUAL,
         merge::DUAL,

@@ -3,6 +3,9 @@
 use super::inconsistent;
 use crate::domain::id::NotAnId;
 
+/// Sorts after every id: where a page begins that has no cursor.
+pub const NEWEST: &str = "ZZZZZZZZZZZZZZZZZZZZZZZZZZ";
+
 /// Reads a text column as a domain value.
 pub fn value<T>(column: &'static str, text: &str, read: impl Fn(&str) -> Option<T>) -> sqlx::Result<T> {
     read(text).ok_or_else(|| inconsistent(column))

@@ -112,12 +112,12 @@ async fn add_people(
             ..LeadForm::default()
         };
         let lead = form.parse(phone::parse, is_zone)?;
-        if !store::lead::find_same(conn, organization, &lead, None).await?.is_empty() {
+        if store::lead::find_same(conn, organization, &lead, None).await?.is_some() {
             people.push(None);
             continue;
         }
         let (id, at): (LeadId, _) = (app.new_id(), now.plus(-8 * DAY));
-        store::lead::insert(conn, app.db.dialect, &id, organization, &lead, true, (at, at)).await?;
+        store::lead::save(conn, app.db.dialect, &id, organization, &lead, true, (at, at)).await?;
         people.push(Some(id));
     }
     Ok(people)

@@ -28,7 +28,7 @@ pub async fn create(who: &Who, form: &LeadForm) -> Result<Lead, Error> {
         .write(async |conn| {
             store::lead::lock(conn, app.db.dialect, organization).await?;
             refuse_same(conn, who, &new, None).await?;
-            store::lead::insert(conn, app.db.dialect, &id, organization, &new, false, (now, now)).await?;
+            store::lead::save(conn, app.db.dialect, &id, organization, &new, false, (now, now)).await?;
             Ok::<_, Error>(())
         })
         .await?;
@@ -45,12 +45,19 @@ pub async fn update(who: &Who, id: &LeadId, change: impl FnOnce(LeadForm) -> Lea
             let before = find(conn, who, id).await?;
             let new = parse(&change(LeadForm::from(&before)), &[&before])?;
             refuse_same(conn, who, &new, Some(id)).await?;
-            store::lead::update(conn, app.db.dialect, id, organization, &new, app.clock.now()).await?;
-            Ok::<_, Error>(())
+            keep(conn, who, &before, &new).await
         })
         .await?;
     changed(who, id);
     load(who, id).await
+}
+
+/// Stores what is now known of a lead that is there.
+async fn keep(conn: &mut Conn, who: &Who, before: &Lead, new: &NewLead) -> Result<(), Error> {
+    let (app, stamps) = (&who.app, (before.created_at, who.app.clock.now()));
+    let organization = &who.organization.id;
+    store::lead::save(conn, app.db.dialect, &before.id, organization, new, before.is_demo, stamps).await?;
+    Ok(())
 }
 
 /// Numbers that are stored already are not read again: they may have been given without their country.
@@ -64,8 +71,7 @@ fn parse(form: &LeadForm, known: &[&Lead]) -> Result<NewLead, FieldErrors> {
 
 /// One person once.
 async fn refuse_same(conn: &mut Conn, who: &Who, new: &NewLead, but: Option<&LeadId>) -> Result<(), Error> {
-    let same = store::lead::find_same(conn, &who.organization.id, new, but).await?;
-    let Some(other) = same.into_iter().next() else { return Ok(()) };
+    let Some(other) = store::lead::find_same(conn, &who.organization.id, new, but).await? else { return Ok(()) };
     let message = "Another lead has this e-mail address or number already";
     let conflict = ApiError::new(Kind::Conflict, "duplicate_lead", message);
     Err(ApiError { other: Some(other.to_string()), ..conflict }.into())
@@ -92,9 +98,9 @@ pub async fn profile(who: &Who, id: &LeadId) -> Result<Profile, Error> {
 pub async fn list(who: &Who, audience: &Audience, cursor: Option<&LeadId>, limit: Limit) -> Result<Page<Lead>, Error> {
     let (app, organization) = (&who.app, &who.organization.id);
     let (mut conn, now) = (app.db.read().await?, app.clock.now());
-    let searched = store::lead::SEARCHED;
+    let searched = store::audience::SEARCHED;
     let page =
-        store::lead::list(&mut conn, app.db.dialect, organization, audience, cursor, limit, searched, now).await?;
+        store::audience::list(&mut conn, app.db.dialect, organization, audience, cursor, limit, searched, now).await?;
     Ok(page)
 }
 
@@ -117,7 +123,7 @@ pub async fn merge(who: &Who, kept: &LeadId, gone: &LeadId) -> Result<Lead, Erro
             let moved = store::merge::give_messages(conn, organization, gone, kept).await?;
             // First: an address belongs to one lead at a time.
             store::lead::delete(conn, gone, organization).await?;
-            store::lead::update(conn, app.db.dialect, kept, organization, &all, now).await?;
+            keep(conn, who, &before, &all).await?;
             let merge = Merge { id: app.new_id::<LeadId>().to_string(), before, gone: other, moved, at: now };
             store::merge::insert(conn, organization, &merge).await?;
             Ok::<_, Error>(())
@@ -141,12 +147,12 @@ pub async fn unmerge(who: &Who, kept: &LeadId) -> Result<Lead, Error> {
             let (was, other) = (LeadForm::from(&before), LeadForm::from(&gone));
             let known = [&current, &before, &gone];
             let back = parse(&LeadForm::from(&current).parted_from(&other, &was), &known)?;
-            store::lead::update(conn, app.db.dialect, kept, organization, &back, now).await?;
+            keep(conn, who, &current, &back).await?;
             let other = parse(&other, &known)?;
             // Somebody may have entered the person anew meanwhile.
             refuse_same(conn, who, &other, None).await?;
             let stamps = (gone.created_at, now);
-            store::lead::insert(conn, app.db.dialect, &gone.id, organization, &other, gone.is_demo, stamps).await?;
+            store::lead::save(conn, app.db.dialect, &gone.id, organization, &other, gone.is_demo, stamps).await?;
             store::merge::give_back(conn, app.db.dialect, organization, &moved, kept, &gone.id).await?;
             store::merge::delete(conn, &id, organization).await?;
             Ok::<_, Error>(gone.id)

@@ -23,11 +23,7 @@ use crate::{
         error::Error,
         live::Topic,
         phone,
-        store::{
-            self, Conn, Db,
-            account::StoredAccount,
-            message::{NewKey, StoredMessage},
-        },
+        store::{self, Conn, Db, account::StoredAccount, idempotency::NewKey, message::StoredMessage},
     },
 };
 use futures::future::join_all;
@@ -87,7 +83,7 @@ pub async fn store_batch(db: &Db, batch: Vec<NewRow>) -> Vec<Result<bool, ApiErr
             let keys: Vec<NewKey<'_>> = batch.iter().filter_map(NewRow::key).collect();
             let free = match &keys[..] {
                 [] => HashSet::new(),
-                keys => store::message::take_keys(conn, db.dialect, keys).await?,
+                keys => store::idempotency::take(conn, db.dialect, keys).await?,
             };
             let is_stored = |row: &&NewRow| row.keyed.is_none() || free.contains(&row.stored.message.id);
             let rows = batch.iter().filter(is_stored).map(|row| (&row.stored, row.due_at));
@@ -167,7 +163,8 @@ pub async fn send_once(who: &Who, form: SendForm) -> Result<Message, Error> {
 /// is the answer.
 pub async fn keep_waited(who: &Who, idempotency: &Idempotency, answer: String) -> String {
     let (organization, key) = (&who.organization.id, &idempotency.key);
-    let kept = who.app.db.write(async |conn| store::message::keep_waited(conn, organization, key, &answer).await).await;
+    let kept =
+        who.app.db.write(async |conn| store::idempotency::keep_waited(conn, organization, key, &answer).await).await;
     match kept {
         Ok(kept) => kept.unwrap_or(answer),
         Err(error) => {
@@ -263,7 +260,7 @@ async fn queue_strictly(who: &Who, new: &NewMessage, idempotency: Option<Idempot
             }
             let (row, message) = prepare(conn, who, new, &account, idempotency.clone()).await?;
             if let Some(key) = row.key()
-                && store::message::take_keys(conn, app.db.dialect, &[key]).await?.is_empty()
+                && store::idempotency::take(conn, app.db.dialect, &[key]).await?.is_empty()
             {
                 return Err(Error::conflict("idempotency_key_in_use", "The same request is under way"));
             }
@@ -301,7 +298,7 @@ fn account_not_found(channel: Option<Channel>) -> Error {
 
 async fn find_earlier(conn: &mut Conn, who: &Who, idempotency: Option<&Idempotency>) -> Result<Option<Earlier>, Error> {
     let Some(idempotency) = idempotency else { return Ok(None) };
-    let Some(used) = store::message::find_key(conn, &who.organization.id, &idempotency.key).await? else {
+    let Some(used) = store::idempotency::find(conn, &who.organization.id, &idempotency.key).await? else {
         return Ok(None);
     };
     if used.body_hash != idempotency.body_hash {

@@ -13,6 +13,7 @@ pub mod lazy;
 pub mod live;
 pub mod modal;
 pub mod page_head;
+pub mod pager;
 pub mod post;
 pub mod shell;
 pub mod shown;

@@ -89,10 +89,12 @@ impl NoAnswer {
 /// The server says that it did not look at the request: it sends no more on this connection (RFC 9113, 6.8) or refused this
 /// one before it began (8.7).
 fn is_unprocessed(error: &h2::Error) -> bool {
-    let (is_over, is_refused) = (error.is_go_away(), error.is_reset());
     error.is_remote()
-        && ((is_over && error.reason() == Some(h2::Reason::NO_ERROR))
-            || (is_refused && error.reason() == Some(h2::Reason::REFUSED_STREAM)))
+        && match error.reason() {
+            Some(h2::Reason::NO_ERROR) => error.is_go_away(),
+            Some(h2::Reason::REFUSED_STREAM) => error.is_reset(),
+            _ => false,
+        }
 }
 
 fn no_answer(error: &reqwest::Error) -> NoAnswer {

@@ -10,8 +10,17 @@ use crate::{
     },
     domain::{lead::Lead, page::Page},
     ui::part::{
-        empty_state::EmptyState, error_box::ErrorBox, icon::Icon, late::late, lazy::lazy_page, live::Live,
-        page_head::PageHead, shown::Shown, skeleton::TableSkeleton, time::Time,
+        empty_state::EmptyState,
+        error_box::ErrorBox,
+        icon::Icon,
+        late::late,
+        lazy::lazy_page,
+        live::Live,
+        page_head::PageHead,
+        pager::{NoMatch, Pager, address},
+        shown::Shown,
+        skeleton::TableSkeleton,
+        time::Time,
     },
 };
 use dialog::LeadDialog;
@@ -20,7 +29,7 @@ use leptos::{
     prelude::*,
     wasm_split::{SplitLoaderError, wasm_split},
 };
-use leptos_router::{components::Form, hooks::use_query_map, location::Url, params::ParamsMap};
+use leptos_router::{components::Form, hooks::use_query_map, params::ParamsMap};
 
 /// The page without a dialog.
 const HERE: &str = "/leads";
@@ -45,10 +54,7 @@ impl Asked {
 
     /// The address of the newest page of the same list, with one thing more.
     fn with(&self, name: &str, value: Option<&str>) -> String {
-        let given = [("q", self.q.as_deref()), ("tag", self.tag.as_deref()), (name, value)];
-        let pairs = given.into_iter().filter_map(|(name, text)| Some((name, text?)));
-        let query: Vec<String> = pairs.map(|(name, text)| format!("{name}={}", Url::escape(text))).collect();
-        if query.is_empty() { HERE.to_owned() } else { format!("{HERE}?{}", query.join("&")) }
+        address(HERE, [("q", self.q.as_deref()), ("tag", self.tag.as_deref()), (name, value)])
     }
 }
 
@@ -153,27 +159,8 @@ fn NoLeads(
     /// A search reads so many leads and no more: where it goes on.
     older: Option<String>,
 ) -> impl IntoView {
-    if let Some(older) = older {
-        view! {
-            <EmptyState icon=Icon::Search title="No match so far" text="The newest leads are searched; there are older ones.">
-                <a class="btn primary" href=older>
-                    "Search older leads"
-                </a>
-                <a class="btn" href=HERE>
-                    "Show all leads"
-                </a>
-            </EmptyState>
-        }
-        .into_any()
-    } else if is_filtered {
-        view! {
-            <EmptyState icon=Icon::Search title="No lead matches" text="Try fewer words, or another tag.">
-                <a class="btn" href=HERE>
-                    "Show all leads"
-                </a>
-            </EmptyState>
-        }
-        .into_any()
+    if is_filtered || older.is_some() {
+        view! { <NoMatch title="No lead matches" all=HERE older /> }.into_any()
     } else {
         view! {
             <EmptyState
@@ -193,7 +180,11 @@ fn NoLeads(
 #[component]
 fn Table(asked: Memo<Asked>, page: Memo<Option<Page<Lead>>>) -> impl IntoView {
     let rows = move || page.get().map(|page| page.data).unwrap_or_default();
-    let next = move || page.with(|page| page.as_ref().and_then(|page| page.next_cursor.clone()));
+    let newest = Signal::derive(move || asked.with(|asked| asked.cursor.is_some().then(|| asked.with("", None))));
+    let older = Signal::derive(move || {
+        let next = page.with(|page| page.as_ref().and_then(|page| page.next_cursor.clone()));
+        next.map(|cursor| asked.with(|asked| asked.with("cursor", Some(&cursor))))
+    });
     view! {
         <div class="card table leads">
             <table>
@@ -213,22 +204,7 @@ fn Table(asked: Memo<Asked>, page: Memo<Option<Page<Lead>>>) -> impl IntoView {
                 </tbody>
             </table>
         </div>
-        <nav class="pager" aria-label="Pages">
-            <span>
-                {move || {
-                    let asked = asked.get();
-                    asked.cursor.is_some().then(|| view! { <a class="btn" href=asked.with("", None)>"Newest"</a> })
-                }}
-            </span>
-            <span>
-                {move || {
-                    next()
-                        .map(|cursor| {
-                            view! { <a class="btn" href=asked.get().with("cursor", Some(&cursor))>"Older"</a> }
-                        })
-                }}
-            </span>
-        </nav>
+        <Pager newest older />
     }
 }
 
@@ -269,7 +245,7 @@ fn Row(lead: Lead) -> impl IntoView {
 #[component]
 fn Tags(tags: Vec<String>) -> impl IntoView {
     let tag = |tag: String| {
-        let href = format!("{HERE}?tag={}", Url::escape(&tag));
+        let href = address(HERE, [("tag", Some(tag.as_str()))]);
         view! {
             <a class="badge" href=href>
                 {tag}

@@ -17,8 +17,18 @@ use crate::{
         selection::{Bulk, Done},
     },
     ui::part::{
-        empty_state::EmptyState, error_box::ErrorBox, icon::Icon, late::late, lazy::lazy_page, live::Live,
-        page_head::PageHead, post::Post, shown::Shown, skeleton::TableSkeleton, toast::Toasts,
+        empty_state::EmptyState,
+        error_box::ErrorBox,
+        icon::Icon,
+        late::late,
+        lazy::lazy_page,
+        live::Live,
+        page_head::PageHead,
+        pager::{NoMatch, Pager, address},
+        post::Post,
+        shown::Shown,
+        skeleton::TableSkeleton,
+        toast::Toasts,
     },
 };
 use compose::ComposeDialog;
@@ -27,7 +37,7 @@ use leptos::{
     prelude::*,
     wasm_split::{SplitLoaderError, wasm_split},
 };
-use leptos_router::{components::Form, hooks::use_query_map, location::Url, params::ParamsMap};
+use leptos_router::{components::Form, hooks::use_query_map, params::ParamsMap};
 use row::{Posts, Row};
 use selection::{BulkDialog, Bulks, Offered, offered, told};
 
@@ -69,10 +79,8 @@ impl Asked {
     }
 
     fn address(&self, more: Option<(&str, &str)>) -> String {
-        let given = FILTERS.iter().zip(&self.filters).filter_map(|(name, text)| Some((*name, text.as_deref()?)));
-        let pairs = given.chain(more);
-        let query: Vec<String> = pairs.map(|(name, text)| format!("{name}={}", Url::escape(text))).collect();
-        if query.is_empty() { HERE.to_owned() } else { format!("{HERE}?{}", query.join("&")) }
+        let given = FILTERS.iter().zip(&self.filters).map(|(name, text)| (*name, text.as_deref()));
+        address(HERE, given.chain(more.map(|(name, text)| (name, Some(text)))))
     }
 }
 
@@ -262,27 +270,8 @@ fn NoMessages(
     /// A search reads so many messages and no more: where it goes on.
     older: Option<String>,
 ) -> impl IntoView {
-    if let Some(older) = older {
-        view! {
-            <EmptyState icon=Icon::Search title="No match so far" text="The newest messages are searched; there are older ones.">
-                <a class="btn primary" href=older>
-                    "Search older messages"
-                </a>
-                <a class="btn" href=HERE>
-                    "Show all messages"
-                </a>
-            </EmptyState>
-        }
-        .into_any()
-    } else if is_filtered {
-        view! {
-            <EmptyState icon=Icon::Search title="No message matches" text="Try fewer words, or another filter.">
-                <a class="btn" href=HERE>
-                    "Show all messages"
-                </a>
-            </EmptyState>
-        }
-        .into_any()
+    if is_filtered || older.is_some() {
+        view! { <NoMatch title="No message matches" all=HERE older /> }.into_any()
     } else {
         view! {
             <EmptyState
@@ -303,7 +292,11 @@ fn NoMessages(
 fn Table(asked: Memo<Asked>, page: Memo<Option<Page<Message>>>, accounts: Accounts) -> impl IntoView {
     let rows = move || page.get().map(|page| page.data).unwrap_or_default();
     let posts = Posts::new();
-    let next = move || page.with(|page| page.as_ref().and_then(|page| page.next_cursor.clone()));
+    let newest = Signal::derive(move || asked.with(|asked| asked.cursor.is_some().then(|| asked.href(None))));
+    let older = Signal::derive(move || {
+        let next = page.with(|page| page.as_ref().and_then(|page| page.next_cursor.clone()));
+        next.map(|cursor| asked.with(|asked| asked.href(Some(&cursor))))
+    });
     view! {
         <div class="card table messages">
             <table>
@@ -323,18 +316,6 @@ fn Table(asked: Memo<Asked>, page: Memo<Option<Page<Message>>>, accounts: Accoun
                 </tbody>
             </table>
         </div>
-        <nav class="pager" aria-label="Pages">
-            <span>
-                {move || {
-                    let asked = asked.get();
-                    asked.cursor.is_some().then(|| view! { <a class="btn" href=asked.href(None)>"Newest"</a> })
-                }}
-            </span>
-            <span>
-                {move || {
-                    next().map(|cursor| view! { <a class="btn" href=asked.get().href(Some(&cursor))>"Older"</a> })
-                }}
-            </span>
-        </nav>
+        <Pager newest older />
     }
 }

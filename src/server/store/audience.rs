@@ -1,0 +1,210 @@
+//! Which leads an audience means, page by page.
+
+use super::{
+    Conn, Dialect, Sql, batch,
+    lead::{LeadRow, add_known_tags, contacted, replied, select},
+    message::like,
+    row::NEWEST,
+    rows,
+};
+use crate::domain::{
+    audience::{Audience, Op},
+    id::{LeadId, OrganizationId},
+    lead::Lead,
+    page::{Limit, Page},
+    time::{DAY, Timestamp},
+};
+use serde::Serialize;
+
+/// The text of the field that a condition names.
+macro_rules! text {
+    (sqlite) => {
+        text!("l.custom ->> x.custom")
+    };
+    (postgres) => {
+        text!("cast(l.custom as json) ->> x.custom")
+    };
+    ($custom:literal) => {
+        concat!(
+            "coalesce(case x.field when 'name' then l.name when 'company' then l.company when 'email' then l.email \
+             when 'phone' then l.phone_number when 'whatsapp' then l.whatsapp_number when 'time_zone' then l.time_zone \
+             when 'created' then 'yes' when 'contacted' then cast(",
+            contacted!(),
+            " as text) when 'replied' then cast(",
+            replied!(),
+            " as text) else ",
+            $custom,
+            " end, '')"
+        )
+    };
+}
+/// Whether a lead has the tag that a condition names.
+macro_rules! tagged {
+    () => {
+        "exists (select 1 from lead_tag t where t.organization_id = l.organization_id and t.tag = x.value and t.lead_id = l.id)"
+    };
+}
+macro_rules! instant {
+    () => {
+        concat!(
+            "coalesce(case x.field when 'created' then l.created_at when 'contacted' then ",
+            contacted!(),
+            " else ",
+            replied!(),
+            " end, 0)"
+        )
+    };
+}
+/// Whether the audience means a lead: the conditions $1, the organization $2, the pattern $3.
+macro_rules! meant {
+    ($dialect:ident) => {
+        concat!(
+            " l.organization_id = $2 and (cast($3 as text) is null or lower(l.name) like lower($3) escape '!' \
+             or lower(l.company) like lower($3) escape '!' or l.email like lower($3) escape '!' or l.phone_number like $3 escape '!' \
+             or l.phone like $3 escape '!' or l.whatsapp_number like $3 escape '!') \
+             and not exists (select 1 from ",
+            rows!($dialect, field text, custom text, op text, value text, at bigint),
+            " where not (case x.op when 'is' then case when x.field = 'tag' then ",
+            tagged!(),
+            " else lower(",
+            text!($dialect),
+            ") = lower(x.value) end when 'is_not' then case when x.field = 'tag' then not ",
+            tagged!(),
+            " else lower(",
+            text!($dialect),
+            ") <> lower(x.value) end when 'contains' then lower(",
+            text!($dialect),
+            ") like lower(x.value) escape '!' when 'starts_with' then lower(",
+            text!($dialect),
+            ") like lower(x.value) escape '!' when 'is_set' then ",
+            text!($dialect),
+            " <> '' when 'is_not_set' then ",
+            text!($dialect),
+            " = '' when 'within' then ",
+            instant!(),
+            " >= x.at else ",
+            instant!(),
+            " < x.at end))"
+        )
+    };
+}
+macro_rules! list {
+    ($dialect:ident) => {
+        concat!(
+            select!(),
+            "lead l where",
+            meant!($dialect),
+            " and l.id < $4 and l.id >= $5 order by l.id desc limit $6"
+        )
+    };
+}
+/// A page of an audience without a tag: down the index from the cursor.
+const LIST: Sql = Sql { sqlite: list!(sqlite), postgres: list!(postgres) };
+macro_rules! list_tagged {
+    ($dialect:ident) => {
+        concat!(
+            select!(),
+            "lead_tag g cross join lead l where l.id = g.lead_id and g.organization_id = $2 and g.tag = $7 and",
+            meant!($dialect),
+            " and g.lead_id < $4 and g.lead_id >= $5 order by g.lead_id desc limit $6"
+        )
+    };
+}
+/// From a tag's leads to the leads; `cross join` keeps SQLite from walking the other way.
+const LIST_TAGGED: Sql = Sql { sqlite: list_tagged!(sqlite), postgres: list_tagged!(postgres) };
+/// How many leads there are from the cursor on, up to a number, and the last one of them: where a search ends.
+const REACH: &str = "select count(*), min(q.id) from (select l.id from lead l where l.organization_id = $1 and l.id < $2 \
+     order by l.id desc limit $3) as q";
+const REACH_TAGGED: &str = "select count(*), min(q.id) from (select g.lead_id as id from lead_tag g where g.organization_id = $1 \
+     and g.lead_id < $2 and g.tag = $4 order by g.lead_id desc limit $3) as q";
+
+/// For the prepare test.
+pub const STATEMENTS: &[&str] = &[REACH, REACH_TAGGED];
+
+/// Statements that differ.
+pub const DUAL: &[Sql] = &[LIST, LIST_TAGGED];
+
+/// Leads that a search reads for one page.
+pub const SEARCHED: u32 = 20_000;
+
+/// A condition as the statements read it.
+#[derive(Serialize)]
+struct Asked<'a> {
+    field: &'a str,
+    custom: &'a str,
+    op: &'static str,
+    value: String,
+    at: i64,
+}
+
+/// The conditions of an audience for $1; `now` is where days are counted back from.
+fn asked(audience: &Audience, now: Timestamp) -> String {
+    let asked = audience.conditions.iter().map(|condition| {
+        let days = || condition.value.parse::<i64>().unwrap_or_default();
+        let value = match condition.op {
+            Op::Contains => like(&condition.value),
+            Op::StartsWith => like(&condition.value).split_off(1),
+            _ => condition.value.clone(),
+        };
+        Asked {
+            field: &condition.field,
+            custom: condition.field.strip_prefix("custom.").unwrap_or_default(),
+            op: condition.op.as_str(),
+            value,
+            at: if matches!(condition.op, Op::Within | Op::NotWithin) { now.0 - days() * DAY } else { 0 },
+        }
+    });
+    batch(&asked.collect::<Vec<_>>())
+}
+
+/// One page, newest first. A search reads `searched` leads and no more: the page that it gives may be short, even empty, and
+/// still have a next one.
+pub async fn list(
+    conn: &mut Conn,
+    dialect: Dialect,
+    organization: &OrganizationId,
+    audience: &Audience,
+    cursor: Option<&LeadId>,
+    limit: Limit,
+    searched: u32,
+    now: Timestamp,
+) -> sqlx::Result<Page<Lead>> {
+    let cursor = cursor.map_or(NEWEST, LeadId::as_str);
+    let is_search = !audience.q.is_empty() || !audience.conditions.is_empty();
+    let reach = if is_search { reach(conn, organization, &audience.tag, cursor, searched).await? } else { None };
+    let is_tagged = !audience.tag.is_empty();
+    let query = if is_tagged { sqlx::query_as(LIST_TAGGED.of(dialect)) } else { sqlx::query_as(LIST.of(dialect)) };
+    let mut query = query
+        .bind(asked(audience, now))
+        .bind(organization.as_str())
+        .bind(Some(&audience.q).filter(|q| !q.is_empty()).map(|q| like(q)))
+        .bind(cursor)
+        .bind(reach.as_deref().unwrap_or_default())
+        .bind(limit.asked());
+    if is_tagged {
+        query = query.bind(&audience.tag);
+    }
+    let rows: Vec<LeadRow> = query.fetch_all(&mut *conn).await?;
+    let leads = rows.into_iter().map(LeadRow::read).collect::<sqlx::Result<Vec<_>>>()?;
+    let mut page = Page::from_rows(leads, limit, |lead| lead.id.to_string());
+    page.next_cursor = page.next_cursor.or(reach);
+    add_known_tags(conn, dialect, &mut page.data).await?;
+    Ok(page)
+}
+
+/// The last lead that a search reads; `None` when it reads all there are.
+async fn reach(
+    conn: &mut Conn,
+    organization: &OrganizationId,
+    tag: &str,
+    cursor: &str,
+    searched: u32,
+) -> sqlx::Result<Option<String>> {
+    let query = if tag.is_empty() { sqlx::query_as(REACH) } else { sqlx::query_as(REACH_TAGGED) };
+    let mut query = query.bind(organization.as_str()).bind(cursor).bind(i64::from(searched));
+    if !tag.is_empty() {
+        query = query.bind(tag);
+    }
+    let (seen, last): (i64, Option<String>) = query.fetch_one(conn).await?;
+    Ok(last.filter(|_| seen >= i64::from(searched)))
+}
