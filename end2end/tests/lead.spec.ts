@@ -18,7 +18,7 @@ test("a lead is taken in, found by tag and search, changed, written to and delet
   await dialog.getByText("More").click();
   await dialog.getByLabel("Custom fields").fill("plan: pro\ncity Berlin");
   await dialog.getByRole("button", { name: "Add lead" }).click();
-  await expect(dialog.getByText("Needs a colon between name and value: city Berlin")).toBeVisible();
+  await expect(dialog.locator("#f-custom-fault")).toHaveText("Needs a colon between name and value: city Berlin.");
   await dialog.getByLabel("Custom fields").fill("plan: pro\ncity: Berlin");
   await dialog.getByRole("button", { name: "Add lead" }).click();
 
@@ -62,11 +62,14 @@ test("whoever is there already is shown, and two who are one are merged and part
   const other = await add({ name: "K. Lee", phone: "+14155552671", tags: ["fair"] });
   await open(page, "/leads?add=1");
   const dialog = page.getByRole("dialog");
+  await page.setViewportSize({ width: 375, height: 640 });
   await dialog.getByLabel("E-mail").fill("KIM@example.com");
   await dialog.getByRole("button", { name: "Add lead" }).click();
   await expect(dialog.getByRole("alert")).toContainText("Another lead has this");
+  await expect(dialog.getByRole("alert")).toBeInViewport({ ratio: 1 });
   await dialog.getByRole("link", { name: "Open the other lead" }).click();
   await expect(page).toHaveURL(new RegExp(`/leads/${kim}$`));
+  await page.setViewportSize({ width: 1280, height: 720 });
 
   await page.getByRole("link", { name: "Merge" }).click();
   await dialog.getByLabel("The other lead").fill(`http://tern.example/leads/${other}`);

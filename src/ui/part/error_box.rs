@@ -2,7 +2,7 @@
 
 use super::form::sentence;
 use crate::api::error::ApiError;
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
 
 /// The sentence, the reference for the log, and another try. Without a script the button loads the page again.
 #[component]
@@ -32,8 +32,19 @@ pub fn FormError(
     #[prop(into)]
     error: Signal<Option<ApiError>>,
 ) -> impl IntoView {
+    // On a small screen it may stand below the fold.
+    let node = NodeRef::<html::Div>::new();
+    Effect::new(move || {
+        if error.try_get().flatten().is_some() {
+            request_animation_frame(move || {
+                if let Some(node) = node.try_get_untracked().flatten() {
+                    node.scroll_into_view_with_bool(false);
+                }
+            });
+        }
+    });
     view! {
-        <div role="alert">
+        <div role="alert" node_ref=node>
             {move || {
                 error
                     .try_get()
