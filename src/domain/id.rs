@@ -69,6 +69,8 @@ ids! {
     MessageId;
     /// A person to reach.
     LeadId;
+    /// An address that nothing may be sent to.
+    SuppressionId;
     /// One entry of a message's timeline.
     EventId;
     /// One try to hand a message to a provider.

@@ -2,6 +2,7 @@
 
 use super::{
     channel::Channel,
+    consent::Suppression,
     email::Email,
     field_error::FieldErrors,
     id::LeadId,
@@ -70,7 +71,37 @@ pub struct Lead {
     pub updated_at: Timestamp,
 }
 
+/// A way to reach somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Way {
+    /// The channel.
+    pub channel: Channel,
+    /// E.164, or an e-mail address in lower case.
+    pub address: String,
+}
+
+impl Way {
+    /// What an address can be used for: a number for SMS and for WhatsApp.
+    pub fn all(channel: Channel, address: &str) -> Vec<Self> {
+        let channels: &[Channel] = match channel {
+            Channel::Email => &[Channel::Email],
+            Channel::Sms | Channel::Whatsapp => &[Channel::Sms, Channel::Whatsapp],
+        };
+        channels.iter().map(|channel| Self { channel: *channel, address: address.to_owned() }).collect()
+    }
+
+    fn of(email: Option<&str>, numbers: [Option<&PhoneNumber>; 2]) -> Vec<Self> {
+        let numbers = numbers.into_iter().flatten().flat_map(|number| Self::all(Channel::Sms, number.as_str()));
+        email.into_iter().flat_map(|email| Self::all(Channel::Email, email)).chain(numbers).collect()
+    }
+}
+
 impl Lead {
+    /// All ways in which they could be reached, some perhaps twice.
+    pub fn ways(&self) -> Vec<Way> {
+        Way::of(self.email.as_deref(), [self.phone_number.as_ref(), self.whatsapp_number.as_ref()])
+    }
+
     /// What they are called where there is little room: by name, else by the first address.
     pub fn label(&self) -> &str {
         let known = [Some(self.name.as_str()), self.email.as_deref(), self.phone.as_deref(), self.whatsapp.as_deref()];
@@ -124,6 +155,15 @@ pub struct NewLead {
     pub tags: BTreeSet<String>,
     /// For whoever works with them.
     pub notes: String,
+}
+
+impl NewLead {
+    /// See [`Lead::ways`].
+    pub fn ways(&self) -> Vec<Way> {
+        let dialled = |number: &Option<Number>| number.as_ref().map(|number| number.dialled.clone());
+        let (phone, whatsapp) = (dialled(&self.phone), dialled(&self.whatsapp));
+        Way::of(self.email.as_ref().map(Email::as_str), [phone.as_ref(), whatsapp.as_ref()])
+    }
 }
 
 /// A lead as it came from a form, a request or a row of a file.
@@ -250,6 +290,8 @@ pub struct Profile {
     pub lead: Lead,
     /// Who was merged into it last, if that can be undone.
     pub merged: Option<String>,
+    /// Which of its addresses must not be written to.
+    pub suppressions: Vec<Suppression>,
 }
 
 /// A tag in the one way in which it is stored: lower case, one space between words.

@@ -10,11 +10,6 @@ use serde::{Deserialize, Serialize};
 /// Ports that mailboxes are read on; others only on hosts that the operator has allowed.
 pub const IMAP_PORTS: [u16; 2] = [143, 993];
 
-/// Why an address is on the list of those that must not be written to, when mail to it came back for good.
-pub const BOUNCED: &str = "bounced";
-/// The same for people.
-pub const CAME_BACK: &str = "Mail to this address came back: it does not exist.";
-
 /// What is known of a mailbox without opening its secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImapSettings {

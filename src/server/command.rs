@@ -8,8 +8,8 @@ use super::{
     http, oracle,
     send::{self, SendArgs},
     simulate,
-    store::Db,
-    usecase::{doctor, keys, platform, session},
+    store::{self, Db},
+    usecase::{consent, doctor, keys, platform, session},
     vault::Vault,
     worker::{Worker, skew},
 };
@@ -89,7 +89,55 @@ async fn run(command: Command) -> anyhow::Result<()> {
             }
             Ok(())
         }
+        Command::Keys(KeysCommand::Renew(settings)) => renew(settings).await,
+        Command::VerifyConsent { organization, expect, settings } => {
+            verify_consent(settings, organization.as_deref(), expect.as_deref()).await
+        }
         Command::Healthcheck(settings) => healthcheck(&settings).await,
+    }
+}
+
+async fn renew(settings: Settings) -> anyhow::Result<()> {
+    let app = app(settings, Role::Web).await?;
+    if app.is_key_wrong() {
+        bail!(
+            "the configured key does not fit what is stored; start with the key of before, or enter all credentials again first"
+        )
+    }
+    let lost = consent::list_lost(&app).await.map_err(shown)?;
+    if lost.is_empty() {
+        return say("every record of consent opens; nothing was changed");
+    }
+    for organization in lost {
+        let forgotten = consent::renew(&app, &organization).await.map_err(shown)?;
+        say(&format!("{organization}: a new record was begun; {forgotten} who are forgotten can be written to again"))?;
+    }
+    Ok(())
+}
+
+/// Reads the records of consent of all organizations, or of one.
+async fn verify_consent(settings: Settings, only: Option<&str>, expect: Option<&str>) -> anyhow::Result<()> {
+    let expected = match expect {
+        None => None,
+        Some(text) => {
+            let (number, digest) =
+                text.split_once(':').context("--expect needs NUMBER:DIGEST, as it was told before")?;
+            Some((number.parse::<i64>().context("--expect begins with a number")?, digest))
+        }
+    };
+    let app = app(settings, Role::Web).await?;
+    let all = store::user::list_organizations(&mut *app.db.read().await?).await?;
+    let (mut is_good, mut is_found) = (true, false);
+    for organization in all.into_iter().filter(|one| only.is_none_or(|only| only == one.id.as_str())) {
+        is_found = true;
+        let verdict = consent::verify(&app, &organization.id, expected).await.map_err(shown)?;
+        is_good &= verdict.faults.is_empty();
+        say(&format!("{} ({}): {verdict}", organization.name, organization.id))?;
+    }
+    match (is_found, is_good) {
+        (false, _) => bail!("there is no such organization"),
+        (true, false) => bail!("a record of consent is not what it should be"),
+        (true, true) => Ok(()),
     }
 }
 
@@ -308,6 +356,13 @@ async fn doctor(settings: Settings) -> anyhow::Result<()> {
     let sealed = super::store::account::list_sealed(&mut *app.db.read().await?, "", 10_000).await?;
     let stale = sealed.iter().filter(|stored| stored.secret.as_deref().is_some_and(|s| app.vault.is_stale(s))).count();
     say(&format!("credentials    {} accounts, {stale} sealed with an older key (`tern keys rotate`)", sealed.len()))?;
+    let lost = consent::list_lost(&app).await.map_err(shown)?;
+    if !lost.is_empty() {
+        say(&format!(
+            "consent        the key of {} records is lost, nothing is sent for them (`tern keys renew`)",
+            lost.len()
+        ))?;
+    }
     say("")?;
     for line in doctor::examine(&app).await.map_err(shown)? {
         say(&line)?;

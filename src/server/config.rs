@@ -43,6 +43,18 @@ pub enum Command {
     /// Encryption keys
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Check the records of consent: nothing was changed or cut off, and whoever asked for it is left alone
+    VerifyConsent {
+        /// Only the organization of this id
+        #[arg(long)]
+        organization: Option<String>,
+        /// NUMBER:DIGEST of an entry, as it was told before: it must still be there
+        #[arg(long, requires = "organization")]
+        expect: Option<String>,
+        /// Where the data is
+        #[command(flatten)]
+        settings: Settings,
+    },
     /// Ask a running server whether it is well; for containers
     Healthcheck(Settings),
 }
@@ -69,6 +81,9 @@ pub enum UserCommand {
 pub enum KeysCommand {
     /// Seal every credential anew with the first key of `ENCRYPTION_KEY`; may be stopped and run again
     Rotate(Settings),
+    /// Begin new records of consent where the key is lost for good: people whose lead was deleted after they had asked to
+    /// be left alone are not known any more
+    Renew(Settings),
 }
 
 /// Which part of the server runs.

@@ -82,6 +82,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Makes identifiers.
     ids: Ids,
+    /// Keys of records of consent.
+    pub consent_keys: usecase::consent::Keys,
     /// The providers.
     pub channels: Channels,
     /// The operator's own sender.
@@ -169,6 +171,7 @@ impl App {
             vault,
             clock,
             ids: Ids::default(),
+            consent_keys: usecase::consent::Keys::default(),
             channels,
             platform,
             live: Live::default(),

@@ -9,6 +9,8 @@ use super::{
         not_found::NotFound,
         settings::SettingsPage,
         sign_in::SignInPage,
+        suppression::SuppressionsPage,
+        unsubscribe::UnsubscribePage,
         welcome::WelcomePage,
     },
     part::{
@@ -60,6 +62,7 @@ pub fn App() -> impl IntoView {
             <Routes fallback=NotFound>
                 <Route path=path!("/welcome") ssr=SsrMode::Async view={Lazy::<WelcomePage>::new()} />
                 <Route path=path!("/sign-in") ssr=SsrMode::Async view={Lazy::<SignInPage>::new()} />
+                <Route path=path!("/u/:token") ssr=SsrMode::Async view={Lazy::<UnsubscribePage>::new()} />
                 <ParentRoute path=path!("") ssr=SsrMode::Async view=Shell>
                     <Route path=path!("/") ssr=SsrMode::Async view={Lazy::<DashboardPage>::new()} />
                     <Route path=path!("/accounts") ssr=SsrMode::Async view=Accounts />
@@ -67,6 +70,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/leads/:id") ssr=SsrMode::Async view={Lazy::<LeadDetailPage>::new()} />
                     <Route path=path!("/messages") ssr=SsrMode::Async view={Lazy::<MessagesPage>::new()} />
                     <Route path=path!("/messages/:id") ssr=SsrMode::Async view={Lazy::<MessageDetailPage>::new()} />
+                    <Route path=path!("/suppressions") ssr=SsrMode::Async view={Lazy::<SuppressionsPage>::new()} />
                     <Route path=path!("/settings") ssr=SsrMode::Async view={Lazy::<SettingsPage>::new()} />
                 </ParentRoute>
             </Routes>

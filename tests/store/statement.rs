@@ -179,6 +179,23 @@ async fn leads_are_found_by_an_index_whatever_is_asked() {
 }
 
 #[tokio::test]
+async fn whoever_must_not_be_written_to_is_found_by_their_fingerprint() {
+    for part in [
+        "cross join suppression s where s.organization_id = $2",
+        "delete from suppression where organization_id = $2 and reason",
+    ] {
+        goes_by(part, "suppression_person (organization_id=? AND fingerprint=?)").await;
+    }
+    goes_by("from suppression where organization_id = $1 and id < $2", "suppression_page (organization_id=? AND id<?)")
+        .await;
+    goes_by(
+        "from consent where organization_id = $1 and fingerprint",
+        "consent_person (organization_id=? AND fingerprint=?)",
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn what_can_be_canceled_is_found_in_the_queues() {
     goes_by("(m.due_at, m.id) > ($7, $8)", "message_due (account_id=? AND (due_at,id)>(?,?))").await;
     goes_by("as hit from account a cross join message m", "message_due (account_id=?)").await;

@@ -4,9 +4,15 @@ use crate::support::{Client, KEY, RECIPIENT, Wishes, World, twilio_form};
 use aes_gcm::{AesGcm, KeyInit, Nonce, aead::Aead, aead::consts::U16, aes::Aes256};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use tern::server::{
-    simulate::{ACCOUNT_SID, AUTH_TOKEN},
-    usecase::keys::{self, Rotation},
+use tern::{
+    domain::time::MINUTE,
+    server::{
+        simulate::{ACCOUNT_SID, AUTH_TOKEN},
+        usecase::{
+            consent,
+            keys::{self, Rotation},
+        },
+    },
 };
 
 fn key(key: &str) -> Wishes {
@@ -28,8 +34,9 @@ async fn a_rotation_seals_everything_anew_and_the_old_key_can_go() {
     assert!(!world.app.is_key_wrong());
     assert!(test(&owner, &account).await, "an older key opens");
     let count = |resealed, current| Rotation { resealed, current, unreadable: 0 };
-    assert_eq!(keys::rotate(&world.app).await.expect("a rotation"), count(1, 0));
-    assert_eq!(keys::rotate(&world.app).await.expect("a rotation"), count(0, 1));
+    // The account and the record of consent.
+    assert_eq!(keys::rotate(&world.app).await.expect("a rotation"), count(2, 0));
+    assert_eq!(keys::rotate(&world.app).await.expect("a rotation"), count(0, 2));
     let world = world.restart_with(key("the key of tomorrow")).await;
     assert!(!world.app.is_key_wrong());
     assert!(test(&world.client(owner.credentials), &account).await);
@@ -52,7 +59,7 @@ async fn with_a_wrong_key_accounts_ask_for_their_credentials_again() {
     assert_eq!(shown["connection_status"], "error");
     assert!(shown["last_error"].as_str().is_some_and(|text| text.contains("Enter them again")), "{shown}");
     assert!(!test(&owner, &account).await);
-    assert_eq!(keys::rotate(&world.app).await.expect("a rotation").unreadable, 1);
+    assert_eq!(keys::rotate(&world.app).await.expect("a rotation").unreadable, 2);
     let entered = json!({ "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN });
     owner.put(&format!("{path}/credentials"), entered).await.expect_status(200);
     assert!(!world.app.is_key_wrong(), "everything opens again");
@@ -61,6 +68,42 @@ async fn with_a_wrong_key_accounts_ask_for_their_credentials_again() {
     assert!(test(&owner, &account).await);
     let world = world.restart_with(key("not the key of before")).await;
     assert!(!world.app.is_key_wrong(), "and after a restart");
+}
+
+/// The record of those who must not be written to is sealed by the same key.
+#[tokio::test]
+async fn with_a_lost_key_nobody_who_is_forgotten_is_written_to_until_the_operator_decides() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let account = owner.connect_twilio().await;
+    let lead = owner.post("/api/leads", json!({ "phone": RECIPIENT })).await.expect_status(201).id();
+    for address in [RECIPIENT, "+14155550177"] {
+        let form = json!({ "channel": "sms", "address": address });
+        owner.post("/api/suppressions", form).await.expect_status(201);
+    }
+    owner.delete(&format!("/api/leads/{lead}")).await.expect_status(200);
+    let id = owner.send("+14155550188").await;
+    let world = world.restart_with(key("not the key of before")).await;
+    let owner = world.client(owner.credentials);
+    let entered = json!({ "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN });
+    owner.put(&format!("/api/messaging-accounts/{account}/credentials"), entered).await.expect_status(200);
+    assert!(!world.app.is_key_wrong(), "all credentials open");
+    world.work().await;
+    let message = owner.message(&id).await;
+    assert_eq!(message["status"], "queued");
+    let why = message["waiting"]["detail"].as_str().expect("a reason");
+    assert!(why.contains("must not be written to"), "{why}");
+    let lost = consent::list_lost(&world.app).await.expect("read");
+    let [organization] = &lost[..] else { panic!("one record: {lost:?}") };
+    assert_eq!(consent::renew(&world.app, organization).await.expect("renewed"), 1, "one is forgotten");
+    world.clock.advance(MINUTE);
+    world.work().await;
+    assert_eq!(owner.status(&id).await, "accepted");
+    let form = json!({ "channel": "sms", "to": "+14155550177", "body": "x" });
+    let message = owner.post("/api/messages", form).await.expect_status(202).json();
+    assert_eq!(message["status"], "suppressed", "whose address is known is known again");
+    let verdict = consent::verify(&world.app, organization, None).await.expect("read");
+    assert_eq!((verdict.unverifiable, verdict.faults.len()), (2, 0), "{verdict}");
 }
 
 #[tokio::test]

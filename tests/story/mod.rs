@@ -4,6 +4,7 @@ mod account;
 mod api_key;
 mod batch;
 mod command;
+mod consent;
 mod dashboard;
 mod doctor;
 mod email_account;

@@ -13,6 +13,7 @@ use super::lease::Lease;
 use crate::domain::{
     account::SenderNumber,
     channel::{Channel, Provider},
+    consent::Wish,
     email_account::SmtpSettings,
     id::{AccountId, AttemptId, MessageId},
     message::{Failure, Status},
@@ -188,6 +189,8 @@ pub struct Inbound {
     pub to: String,
     /// The text.
     pub body: String,
+    /// What the provider itself understood it to mean.
+    pub opt_out: Option<Wish>,
 }
 
 /// The answer to "what became of it?".

@@ -81,6 +81,7 @@ fn life(asked: &Asked<'_>) -> Poll {
         from: asked.to.to_owned(),
         to: asked.from.to_owned(),
         body: "Yes, tell me more.".to_owned(),
+        opt_out: None,
     };
     let replies = if arrives && is_question && age >= ANSWERED { vec![reply()] } else { Vec::new() };
     let next = [SENT, DELIVERED, READ, ANSWERED].into_iter().find(|step| *step > age);

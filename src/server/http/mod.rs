@@ -16,6 +16,8 @@ mod pace;
 pub mod page;
 mod selection;
 mod session;
+mod suppression;
+mod unsubscribe;
 mod webhook;
 
 use self::{account::Kind, email_account::Mailbox, messaging_account::Messaging};
@@ -146,6 +148,9 @@ fn rest() -> Router<HttpState> {
         .route("/api/leads/{id}", get(lead::load).patch(lead::update).delete(lead::delete))
         .route("/api/leads/{id}/merge", post(lead::merge))
         .route("/api/leads/{id}/unmerge", post(lead::unmerge))
+        .route("/api/suppressions", get(suppression::list).post(suppression::create))
+        .route("/api/suppressions/{id}", axum::routing::delete(suppression::delete))
+        .route("/u/{token}", post(unsubscribe::leave))
         .route("/api/{*rest}", any(unknown))
         .method_not_allowed_fallback(wrong_method)
 }
@@ -198,6 +203,9 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("DELETE", "/api/leads/{id}"),
     ("POST", "/api/leads/{id}/merge"),
     ("POST", "/api/leads/{id}/unmerge"),
+    ("GET", "/api/suppressions"),
+    ("POST", "/api/suppressions"),
+    ("DELETE", "/api/suppressions/{id}"),
     ("GET", "/live"),
 ];
 

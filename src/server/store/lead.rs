@@ -83,7 +83,8 @@ const ADD_TAGS: Sql = Sql { sqlite: add_tags!(sqlite), postgres: add_tags!(postg
 /// Whoever changes an organization's leads does so alone: what no index says of two columns is looked at first.
 const LOCK: Sql = Sql {
     sqlite: "select id from organization where id = $1",
-    postgres: "select id from organization where id = $1 for update",
+    // Rows that refer to the organization are stored meanwhile.
+    postgres: "select id from organization where id = $1 for no key update",
 };
 const UNLINK: &str = "update message set lead_id = null where lead_id = $1 and organization_id = $2";
 

@@ -12,6 +12,7 @@ pub mod account;
 pub mod api_key;
 pub mod attempt;
 pub mod audience;
+pub mod consent;
 pub mod dashboard;
 pub mod guess;
 pub mod idempotency;
@@ -272,6 +273,7 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         api_key::STATEMENTS,
         attempt::STATEMENTS,
         audience::STATEMENTS,
+        consent::STATEMENTS,
         dashboard::STATEMENTS,
         guess::STATEMENTS,
         idempotency::STATEMENTS,
@@ -295,6 +297,7 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         account::DUAL,
         attempt::DUAL,
         audience::DUAL,
+        consent::DUAL,
         idempotency::DUAL,
         lane::DUAL,
         lead::DUAL,
@@ -303,6 +306,7 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         queue::DUAL,
         selection::DUAL,
         report::DUAL,
+        suppression::DUAL,
         tally::DUAL,
         usage::DUAL,
         user::DUAL,

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::domain::{
     channel::Provider,
-    id::{AccountId, AttemptId, MessageId},
-    mailbox::{BOUNCED, CAME_BACK},
+    consent::Act,
+    id::{AccountId, AttemptId, LeadId, MessageId},
     message::{Failure, Status, Waiting},
     time::Timestamp,
 };
@@ -31,8 +31,8 @@ macro_rules! due {
     ($dialect:ident, $lock:literal) => {
         gather!(
             $dialect,
-            [id, recipient, subject, body, segments, attempts],
-            "select id, recipient, subject, body, segments, attempts from message \
+            [id, lead_id, recipient, subject, body, segments, attempts],
+            "select id, lead_id, recipient, subject, body, segments, attempts from message \
              where account_id = $1 and status = 'queued' and due_at <= $2 order by due_at, id limit $3",
             $lock
         )
@@ -92,22 +92,18 @@ macro_rules! accept {
     };
 }
 const ACCEPT: Sql = Sql { sqlite: accept!(sqlite), postgres: accept!(postgres) };
-macro_rules! suppressed {
+macro_rules! suppress {
     ($dialect:ident) => {
         concat!(
-            "select x.id from ",
-            rows!($dialect, id text, organization_id text, channel text, recipient text),
-            " join suppression s on s.organization_id = x.organization_id and s.channel = x.channel and s.address = x.recipient"
+            "update message set status = 'suppressed', attempts = attempts - 1, lease_token = null, lease_until = null, \
+             error_code = 'suppressed', error_message = x.message, error_retryable = 'no', updated_at = $2 from ",
+            rows!($dialect, id text, message text),
+            " where message.id = x.id"
         )
     };
 }
 /// What was claimed and must not be sent after all.
-const SUPPRESSED: Sql = Sql { sqlite: suppressed!(sqlite), postgres: suppressed!(postgres) };
-const SUPPRESS: &str = "update message set status = 'suppressed', attempts = attempts - 1, lease_token = null, lease_until = null, \
-     error_code = 'suppressed', error_message = case when exists (select 1 from suppression s where s.organization_id = message.organization_id \
-     and s.channel = message.channel and s.address = message.recipient and s.reason = $3) \
-     then cast($4 as text) else 'This recipient asked not to be contacted.' end, error_retryable = 'no', updated_at = $2 \
-     where id = $1";
+const SUPPRESS: Sql = Sql { sqlite: suppress!(sqlite), postgres: suppress!(postgres) };
 const SETTLE: &str = "update message set status = $2, provider_message_id = coalesce(provider_message_id, $3), \
      error_code = $4, error_message = $5, error_retryable = $6, accepted_at = coalesce(accepted_at, $7), poll_at = $8, \
      lease_token = null, lease_until = null, updated_at = $9 where id = $1";
@@ -152,10 +148,9 @@ pub const STATEMENTS: &[&str] = &[
     NEXT_POLL,
     SET_ASIDE,
     HAS_TWIN,
-    SUPPRESS,
 ];
 /// Statements that differ.
-pub const DUAL: &[Sql] = &[DUE, CLAIM, HELD, SUPPRESSED, LOCK, ACCEPT_ATTEMPTS, ACCEPT];
+pub const DUAL: &[Sql] = &[DUE, CLAIM, HELD, SUPPRESS, LOCK, ACCEPT_ATTEMPTS, ACCEPT];
 
 /// Accounts that have something due and may send before `horizon`.
 pub async fn due_accounts(
@@ -180,6 +175,8 @@ pub async fn count_queued(conn: &mut Conn, account: &AccountId) -> sqlx::Result<
 pub struct Due {
     /// The message, `sending`.
     pub id: MessageId,
+    /// Whom it is for, if that is a lead.
+    pub lead_id: Option<LeadId>,
     /// The recipient.
     #[serde(rename = "recipient")]
     pub to: String,
@@ -319,32 +316,21 @@ pub async fn accept(
     Ok(held)
 }
 
-/// A claimed message and whom it is for.
-#[derive(Debug, Serialize)]
-pub struct Addressed<'a> {
-    /// The message.
-    pub id: &'a str,
-    /// Whose message.
-    pub organization_id: &'a str,
-    /// The way.
-    pub channel: &'static str,
-    /// The recipient.
-    pub recipient: &'a str,
-}
-
-/// Takes out of a claim what must not be sent after all: those whose recipient asked for it.
+/// Takes out of a claim what must not be sent after all, each for its reason.
 pub async fn suppress(
     conn: &mut Conn,
     dialect: Dialect,
-    claimed: &[Addressed<'_>],
+    claimed: &[(MessageId, Act)],
     now: Timestamp,
-) -> sqlx::Result<HashSet<MessageId>> {
-    let ids: Vec<String> =
-        sqlx::query_scalar(SUPPRESSED.of(dialect)).bind(batch(claimed)).fetch_all(&mut *conn).await?;
-    for id in &ids {
-        sqlx::query(SUPPRESS).bind(id).bind(now.0).bind(BOUNCED).bind(CAME_BACK).execute(&mut *conn).await?;
+) -> sqlx::Result<()> {
+    #[derive(Serialize)]
+    struct Suppressed<'a> {
+        id: &'a str,
+        message: &'static str,
     }
-    ids.into_iter().map(|id| row::id("id", id)).collect()
+    let rows = claimed.iter().map(|(id, act)| Suppressed { id: id.as_str(), message: act.sentence() });
+    let rows = batch(&rows.collect::<Vec<_>>());
+    sqlx::query(SUPPRESS.of(dialect)).bind(rows).bind(now.0).execute(conn).await.map(drop)
 }
 
 /// Reads a message and keeps others from changing it until the transaction ends.

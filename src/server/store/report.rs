@@ -26,8 +26,8 @@ macro_rules! lock_many {
     ($dialect:ident, $lock:literal) => {
         gather!(
             $dialect,
-            [id, organization_id, channel, status, is_leased],
-            "select m.id, m.organization_id, m.channel, m.status, case when m.lease_token is null then 0 else 1 end as is_leased from ",
+            [id, organization_id, channel, recipient, status, is_leased],
+            "select m.id, m.organization_id, m.channel, m.recipient, m.status, case when m.lease_token is null then 0 else 1 end as is_leased from ",
             rows!($dialect, id text),
             " join message m on m.id = x.id order by m.id",
             $lock
@@ -99,6 +99,8 @@ pub struct Standing {
     pub organization_id: OrganizationId,
     /// Its way.
     pub channel: Channel,
+    /// Whom it is for.
+    pub recipient: String,
     /// Where it is now.
     pub status: Status,
     /// A try of it is under way: its own result is still to come.
@@ -116,6 +118,7 @@ pub async fn lock_many(
         id: MessageId,
         organization_id: OrganizationId,
         channel: String,
+        recipient: String,
         status: String,
         is_leased: u8,
     }
@@ -125,6 +128,7 @@ pub async fn lock_many(
         let standing = Standing {
             organization_id: found.organization_id,
             channel: row::value("channel", &found.channel, Channel::from_name)?,
+            recipient: found.recipient,
             status: row::value("status", &found.status, Status::from_name)?,
             is_leased: found.is_leased != 0,
         };

@@ -14,6 +14,7 @@ const COUNT: &str = "select count(*) from (select id from app_user limit 1) as o
 const INSERT_ORGANIZATION: &str = "insert into organization (id, name, created_at) values ($1, $2, $3)";
 /// Of the whole installation: for its operator.
 const ORGANIZATIONS: &str = "select id, name from organization order by id";
+const FIND_ORGANIZATION: &str = "select id, name from organization where id = $1";
 const INSERT: &str = "insert into app_user (id, email, password_hash, role, organization_id, created_at) \
      values ($1, $2, $3, $4, $5, $6) on conflict (email) do nothing returning id";
 const FIND: &str = "select u.id, u.email, u.role, u.organization_id, o.name as organization_name, u.password_hash \
@@ -23,7 +24,8 @@ const LOAD: &str = "select u.id, u.email, u.role, u.organization_id, o.name as o
 const SET_PASSWORD: &str = "update app_user set password_hash = $2 where id = $1";
 
 /// For the prepare test.
-pub const STATEMENTS: &[&str] = &[COUNT, INSERT_ORGANIZATION, ORGANIZATIONS, INSERT, FIND, LOAD, SET_PASSWORD];
+pub const STATEMENTS: &[&str] =
+    &[COUNT, INSERT_ORGANIZATION, ORGANIZATIONS, FIND_ORGANIZATION, INSERT, FIND, LOAD, SET_PASSWORD];
 /// For the prepare test, too.
 pub const DUAL: &[Sql] = &[LOCK];
 
@@ -52,6 +54,13 @@ impl UserRow {
 /// Nobody else adds a user until the transaction ends.
 pub async fn lock(conn: &mut Conn, dialect: Dialect) -> sqlx::Result<()> {
     sqlx::query(LOCK.of(dialect)).execute(conn).await.map(drop)
+}
+
+/// One organization.
+pub async fn find_organization(conn: &mut Conn, id: &OrganizationId) -> sqlx::Result<Option<Organization>> {
+    let found: Option<(String, String)> =
+        sqlx::query_as(FIND_ORGANIZATION).bind(id.as_str()).fetch_optional(conn).await?;
+    found.map(|(id, name)| Ok(Organization { id: row::id("id", id)?, name })).transpose()
 }
 
 /// True when the installation has no user yet.

@@ -1,6 +1,6 @@
 //! The keys of the vault: whether they fit what is stored, and sealing everything anew.
 
-use super::account;
+use super::{account, consent};
 use crate::{
     domain::secret::Secret,
     server::{App, error::Error, store, vault::Place},
@@ -37,7 +37,7 @@ pub async fn check(app: &App) -> Result<(), Error> {
     if !is_wrong && !canaries.iter().any(|(key_id, _)| key_id == primary) {
         leave_canary(app).await?;
     }
-    Ok(())
+    consent::adopt(app).await
 }
 
 async fn leave_canary(app: &App) -> Result<(), Error> {
@@ -64,6 +64,7 @@ pub async fn recheck(app: &App) -> Result<(), Error> {
                 return Ok(());
             }
         }
+        consent::mend(app).await?;
         leave_canary(app).await?;
     }
     app.is_key_wrong.store(false, Ordering::Relaxed);
@@ -82,14 +83,44 @@ pub struct Rotation {
     pub unreadable: u32,
 }
 
-/// Seals every credential anew with the first key, while the server runs. What is done stays done: it can be stopped
-/// and run again. A value that somebody changes meanwhile is left alone, for it is new.
+/// Seals everything anew with the first key, while the server runs. What is done stays done: it can be stopped and run
+/// again. A value that somebody changes meanwhile is left alone, for it is new.
 pub async fn rotate(app: &App) -> Result<Rotation, Error> {
     let mut rotation = Rotation::default();
+    rotate_credentials(app, &mut rotation).await?;
+    rotate_consent(app, &mut rotation).await?;
+    Ok(rotation)
+}
+
+async fn rotate_consent(app: &App, rotation: &mut Rotation) -> Result<(), Error> {
+    let mut after = String::new();
+    loop {
+        let batch = store::consent::list_sealed(&mut *app.db.read().await?, &after, BATCH).await?;
+        let Some((last, _)) = batch.last() else { return Ok(()) };
+        after = last.to_string();
+        app.db
+            .write(async |conn| {
+                for (organization, old) in &batch {
+                    match consent::reseal(app, organization, old) {
+                        Ok(Some(sealed)) => {
+                            store::consent::reseal(conn, organization, old, &sealed).await?;
+                            rotation.resealed += 1;
+                        }
+                        Ok(None) => rotation.current += 1,
+                        Err(_) => rotation.unreadable += 1,
+                    }
+                }
+                Ok::<_, sqlx::Error>(())
+            })
+            .await?;
+    }
+}
+
+async fn rotate_credentials(app: &App, rotation: &mut Rotation) -> Result<(), Error> {
     let mut after = String::new();
     loop {
         let batch = store::account::list_sealed(&mut *app.db.read().await?, &after, BATCH).await?;
-        let Some(last) = batch.last() else { return Ok(rotation) };
+        let Some(last) = batch.last() else { return Ok(()) };
         after = last.account.id.to_string();
         app.db
             .write(async |conn| {

@@ -16,6 +16,7 @@ use crate::{
         live::Topic,
         phone,
         store::{self, Conn, merge::Merge},
+        usecase::{consent, suppression},
     },
 };
 
@@ -29,7 +30,7 @@ pub async fn create(who: &Who, form: &LeadForm) -> Result<Lead, Error> {
             store::lead::lock(conn, app.db.dialect, organization).await?;
             refuse_same(conn, who, &new, None).await?;
             store::lead::save(conn, app.db.dialect, &id, organization, &new, false, (now, now)).await?;
-            Ok::<_, Error>(())
+            Ok::<_, Error>(consent::inherit(app, conn, organization, &[new.ways()]).await?)
         })
         .await?;
     changed(who, &id);
@@ -45,7 +46,8 @@ pub async fn update(who: &Who, id: &LeadId, change: impl FnOnce(LeadForm) -> Lea
             let before = find(conn, who, id).await?;
             let new = parse(&change(LeadForm::from(&before)), &[&before])?;
             refuse_same(conn, who, &new, Some(id)).await?;
-            keep(conn, who, &before, &new).await
+            keep(conn, who, &before, &new).await?;
+            Ok::<_, Error>(consent::inherit(app, conn, organization, &[new.ways()]).await?)
         })
         .await?;
     changed(who, id);
@@ -91,7 +93,8 @@ pub async fn profile(who: &Who, id: &LeadId) -> Result<Profile, Error> {
     let mut conn = who.app.db.read().await?;
     let lead = find(&mut conn, who, id).await?;
     let merge = store::merge::find_last(&mut conn, id, &who.organization.id).await?;
-    Ok(Profile { lead, merged: merge.map(|merge| merge.gone.label().to_owned()) })
+    let suppressions = suppression::list_of(who, &mut conn, &lead.ways()).await?;
+    Ok(Profile { lead, merged: merge.map(|merge| merge.gone.label().to_owned()), suppressions })
 }
 
 /// One page of an audience, newest first.
@@ -126,7 +129,7 @@ pub async fn merge(who: &Who, kept: &LeadId, gone: &LeadId) -> Result<Lead, Erro
             keep(conn, who, &before, &all).await?;
             let merge = Merge { id: app.new_id::<LeadId>().to_string(), before, gone: other, moved, at: now };
             store::merge::insert(conn, organization, &merge).await?;
-            Ok::<_, Error>(())
+            Ok::<_, Error>(consent::inherit(app, conn, organization, &[all.ways()]).await?)
         })
         .await?;
     changed(who, kept);
@@ -155,6 +158,7 @@ pub async fn unmerge(who: &Who, kept: &LeadId) -> Result<Lead, Error> {
             store::lead::save(conn, app.db.dialect, &gone.id, organization, &other, gone.is_demo, stamps).await?;
             store::merge::give_back(conn, app.db.dialect, organization, &moved, kept, &gone.id).await?;
             store::merge::delete(conn, &id, organization).await?;
+            consent::inherit(app, conn, organization, &[back.ways(), other.ways()]).await?;
             Ok::<_, Error>(gone.id)
         })
         .await?;
@@ -164,11 +168,14 @@ pub async fn unmerge(who: &Who, kept: &LeadId) -> Result<Lead, Error> {
 
 /// Forgets a lead. What was sent to it stays in the history, and what it said about being written to counts for ever.
 pub async fn delete(who: &Who, id: &LeadId) -> Result<(), Error> {
-    let organization = &who.organization.id;
-    let gone = who.app.db.write(async |conn| store::lead::delete(conn, id, organization).await).await?;
-    if !gone {
-        return Err(Error::not_found());
-    }
+    let (app, organization) = (&who.app, &who.organization.id);
+    app.db
+        .write(async |conn| {
+            let lead = find(conn, who, id).await?;
+            store::lead::delete(conn, id, organization).await?;
+            Ok::<_, Error>(consent::forget(app, conn, organization, &lead.ways()).await?)
+        })
+        .await?;
     changed(who, id);
     Ok(())
 }

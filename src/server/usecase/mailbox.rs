@@ -2,14 +2,16 @@
 //! touched: whoever forges a report must know the Message-ID, and harms nobody else's.
 
 use super::{
+    consent::{self, Said},
     report::{self, News},
     session::hash_token,
 };
 use crate::{
     domain::{
         channel::Channel,
+        consent::{Act, Teller},
         id::{AttemptId, MessageId},
-        mailbox::BOUNCED,
+        lead::Way,
         message::{Direction, Source, Status},
     },
     server::{
@@ -27,13 +29,13 @@ const NAMES_MAX: usize = 20;
 
 /// Joins all that a look found; the messages that changed. Whoever calls notes in the same transaction how far it was read.
 pub async fn join(app: &App, conn: &mut Conn, account: &StoredAccount, look: &Look) -> sqlx::Result<Vec<MessageId>> {
-    let mut touched = Vec::new();
+    let (mut touched, mut said) = (Vec::new(), Vec::new());
     for looked in &look.mails {
         match &looked.mail {
             Mail::Bounce(bounce) => {
                 if let Some(message) = find(app, conn, account, &bounce.names).await? {
                     let key = key_of(looked, look.bookmark.validity, bounce);
-                    touched.extend(returned(app, conn, account, &message, bounce, &key).await?);
+                    touched.extend(returned(app, conn, account, &message, bounce, &key, &mut said).await?);
                 }
             }
             Mail::Reply { to_message_id } => {
@@ -44,6 +46,7 @@ pub async fn join(app: &App, conn: &mut Conn, account: &StoredAccount, look: &Lo
             Mail::AutoReply | Mail::Other => {}
         }
     }
+    consent::record(app, conn, &said).await?;
     Ok(touched)
 }
 
@@ -91,11 +94,12 @@ async fn returned(
     stored: &StoredMessage,
     bounce: &Bounce,
     key: &str,
+    said: &mut Vec<Said>,
 ) -> sqlx::Result<Option<MessageId>> {
     let (message, now) = (&stored.message, app.clock.now());
-    let said: Vec<_> =
+    let fates: Vec<_> =
         bounce.fates.iter().map(|fate| (fate.report().provider_status, &fate.code, &fate.said)).collect();
-    let raw = serde_json::to_string(&said).expect("texts");
+    let raw = serde_json::to_string(&fates).expect("texts");
     let call_id = app.new_id::<AttemptId>();
     let call = NewCall {
         id: call_id.as_str(),
@@ -113,11 +117,15 @@ async fn returned(
     for fate in &bounce.fates {
         join_one(app, conn, &message.id, &fate.report(), is_superseded).await?;
         if fate.is_hard() {
-            // The address that we wrote to, whatever the report calls it: it may have been forwarded.
-            let id = app.new_id::<AttemptId>();
-            let (organization, to) = (&stored.organization_id, &message.to);
-            store::suppression::insert(conn, id.as_str(), organization, Channel::Email, to, BOUNCED, "provider", now)
-                .await?;
+            said.push(Said {
+                organization: stored.organization_id.clone(),
+                act: Act::Bounced,
+                // The address that we wrote to, whatever the report calls it: it may have been forwarded.
+                way: Way { channel: Channel::Email, address: message.to.clone() },
+                source: Teller::Provider,
+                detail: Some(fate.code.clone()),
+                message: Some(message.id.clone()),
+            });
         }
     }
     Ok(Some(message.id.clone()))
@@ -141,5 +149,5 @@ async fn join_one(
     is_superseded: bool,
 ) -> sqlx::Result<()> {
     let news = News { message, report, provider_message_id: None, source: Source::Poll, is_superseded };
-    report::join(app, conn, &[news]).await
+    report::join(app, conn, &[news]).await.map(drop) // no mail server speaks of carriers
 }

@@ -1,6 +1,6 @@
 //! Messages: send, list, tell the story, cancel, retry, resolve.
 
-use super::{account::with_usage, platform, recipient, session::hash_token, waiting};
+use super::{account::with_usage, consent, platform, recipient, session::hash_token, waiting};
 use crate::{
     api::error::ApiError,
     domain::{
@@ -8,7 +8,7 @@ use crate::{
         channel::Channel,
         field_error::FieldErrors,
         id::{AccountId, MessageId},
-        mailbox::{BOUNCED, CAME_BACK},
+        lead::Way,
         message::{
             Direction, Event, Failure, Message, MessageFilter, NewMessage, OnLimit, SendForm, Source, Status, Story,
             Waiting, WaitingReason,
@@ -362,8 +362,8 @@ async fn prepare(
 ) -> Result<(NewRow, Message), Error> {
     let (account, now) = (&stored.account, who.app.clock.now());
     let scheduled = new.send_at.filter(|at| *at > now);
-    let suppressed = store::suppression::find(conn, &who.organization.id, new.channel, new.to.as_str()).await?;
-    let suppressed = suppressed.map(|reason| if reason == BOUNCED { CAME_BACK.to_owned() } else { reason });
+    let way = Way { channel: new.channel, address: new.to.as_str().to_owned() };
+    let suppressed = consent::find(&who.app, conn, &who.organization.id, &way).await?;
     let status = if suppressed.is_some() { Status::Suppressed } else { Status::Queued };
     let mut message = Message {
         id: who.app.new_id(),
@@ -379,7 +379,11 @@ async fn prepare(
         provider_message_id: None,
         segments: if new.channel == Channel::Sms { segment::measure(&new.body).count.max(1) } else { 1 },
         attempts: 0,
-        error: suppressed.map(|reason| Failure { code: "suppressed".to_owned(), message: reason, retryable: false }),
+        error: suppressed.map(|act| Failure {
+            code: "suppressed".to_owned(),
+            message: act.sentence().to_owned(),
+            retryable: false,
+        }),
         waiting: scheduled.map(|at| Waiting {
             reason: WaitingReason::Scheduled,
             since: now,

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod api_key;
+pub mod consent;
 pub mod dashboard;
 pub mod decision;
 pub mod demo;
@@ -20,5 +21,7 @@ mod recipient;
 pub mod report;
 pub mod selection;
 pub mod session;
+pub mod suppression;
+pub mod unsubscribe;
 mod waiting;
 pub mod webhook;

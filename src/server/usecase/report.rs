@@ -3,7 +3,9 @@
 
 use crate::{
     domain::{
+        consent::{Act, Teller},
         id::MessageId,
+        lead::Way,
         message::{Event, Source, Status},
         time::{MINUTE, Timestamp},
     },
@@ -15,6 +17,7 @@ use crate::{
             report::{Joined, Standing},
             tally::{Kind, Tally},
         },
+        usecase::consent::{self, Said},
     },
 };
 use std::collections::{BTreeMap, HashMap};
@@ -33,17 +36,20 @@ pub struct News<'a> {
     pub is_superseded: bool,
 }
 
-/// Joins reports in their order, with a handful of statements for all of them.
-pub async fn join(app: &App, conn: &mut Conn, news: &[News<'_>]) -> sqlx::Result<()> {
+/// Joins reports in their order, with a handful of statements for all of them. What they say about consent is to be
+/// recorded as the last thing in the transaction.
+pub async fn join(app: &App, conn: &mut Conn, news: &[News<'_>]) -> sqlx::Result<Vec<Said>> {
     if news.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let now = app.clock.now();
     let ids: Vec<&MessageId> = news.iter().map(|one| one.message).collect();
     let mut standings: HashMap<MessageId, Standing> = store::report::lock_many(conn, app.db.dialect, &ids).await?;
     let (mut joined, mut events, mut tally) = (BTreeMap::new(), Vec::with_capacity(news.len()), Tally::default());
+    let mut said = Vec::new();
     for one in news {
         let Some(standing) = standings.get_mut(one.message) else { continue };
+        said.extend(opted_out(one, standing));
         events.push((one.message.clone(), event(app, one, standing.status, now)));
         if is_void(one) {
             continue;
@@ -60,7 +66,21 @@ pub async fn join(app: &App, conn: &mut Conn, news: &[News<'_>]) -> sqlx::Result
     let joined: Vec<Joined<'_>> = joined.into_values().collect();
     store::report::join(conn, app.db.dialect, &joined).await?;
     store::message::insert_events(conn, app.db.dialect, &events).await?;
-    tally.save(conn, app.db.dialect, now).await
+    tally.save(conn, app.db.dialect, now).await?;
+    Ok(said)
+}
+
+/// Whether the report says that the recipient opted out at the carrier.
+fn opted_out(news: &News<'_>, standing: &Standing) -> Option<Said> {
+    let failure = news.report.failure.as_ref().filter(|failure| consent::is_opt_out(failure))?;
+    Some(Said {
+        organization: standing.organization_id.clone(),
+        act: Act::CarrierStopped,
+        way: Way { channel: standing.channel, address: standing.recipient.clone() },
+        source: Teller::Provider,
+        detail: Some(failure.code.clone()),
+        message: Some(news.message.clone()),
+    })
 }
 
 /// Only an arrival says anything about a message that is being sent once more.

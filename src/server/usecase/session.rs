@@ -143,6 +143,7 @@ pub async fn add(app: &App, form: SignUpForm<'_>, is_open: bool) -> Result<Me, E
             }
             if let Some(organization) = &me.organization {
                 store::user::insert_organization(conn, organization, now).await?;
+                super::consent::begin(app, conn, &organization.id).await?;
             }
             if !store::user::insert(conn, &me.user, me.organization.as_ref().map(|o| &o.id), &hash, now).await? {
                 return Err(Error::conflict("email_taken", "This e-mail address already has an account"));

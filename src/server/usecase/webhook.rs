@@ -4,7 +4,9 @@ use crate::{
     api::error::ApiError,
     domain::{
         channel::Channel,
-        id::{AccountId, AttemptId, MessageId},
+        consent::{Teller, Wish},
+        id::{AccountId, AttemptId, MessageId, OrganizationId},
+        lead::Way,
         message::{Direction, Message, Source, Status},
     },
     server::{
@@ -22,12 +24,16 @@ use crate::{
         },
         usecase::{
             account,
+            consent::{self, Said},
             report::{self, News},
         },
     },
 };
 
 use std::{collections::HashMap, sync::Arc};
+
+/// So many characters of a message are kept with what it says about being written to.
+const DETAIL_MAX: usize = 200;
 
 /// The call is not genuine, or of no account of ours: the caller is told the same.
 pub struct Refused;
@@ -137,7 +143,7 @@ async fn store_and_join(app: &App, conn: &mut Conn, batch: &[Heard]) -> sqlx::Re
         })
         .collect();
     let new = store::webhook::insert(conn, app.db.dialect, &calls).await?;
-    let (mut news, mut touched) = (Vec::new(), vec![None; batch.len()]);
+    let (mut news, mut said, mut touched) = (Vec::new(), Vec::new(), vec![None; batch.len()]);
     for (n, (heard, about)) in batch.iter().zip(&about).enumerate() {
         if !new.contains(names[n].0.as_str()) {
             continue; // a repeat
@@ -153,11 +159,18 @@ async fn store_and_join(app: &App, conn: &mut Conn, batch: &[Heard]) -> sqlx::Re
                 });
                 touched[n] = Some(about.message_id.clone());
             }
-            (ToldEvent::Inbound(inbound), _) => touched[n] = take_in(app, conn, &heard.opened.stored, inbound).await?,
+            (ToldEvent::Inbound(inbound), _) => {
+                let taken = take_in(app, conn, &heard.opened.stored, inbound).await?;
+                if let Some(taken) = taken {
+                    touched[n] = Some(taken.message);
+                    said.extend(taken.said);
+                }
+            }
             _ => {}
         }
     }
-    report::join(app, conn, &news).await?;
+    said.extend(report::join(app, conn, &news).await?);
+    consent::record(app, conn, &said).await?;
     Ok(touched)
 }
 
@@ -181,13 +194,21 @@ async fn messages_of(conn: &mut Conn, dialect: Dialect, batch: &[Heard]) -> sqlx
     Ok(about)
 }
 
+/// A message to us that was stored.
+pub struct Taken {
+    /// Which.
+    pub message: MessageId,
+    /// What it says about being written to: to be recorded as the last thing in the transaction.
+    pub said: Option<Said>,
+}
+
 /// Stores a message to us, once.
 pub async fn take_in(
     app: &App,
     conn: &mut Conn,
     stored: &StoredAccount,
     inbound: &Inbound,
-) -> sqlx::Result<Option<MessageId>> {
+) -> sqlx::Result<Option<Taken>> {
     let account = &stored.account;
     if store::message::find_by_provider_id(conn, &account.id, &inbound.provider_message_id).await?.is_some() {
         return Ok(None);
@@ -195,6 +216,8 @@ pub async fn take_in(
     let now = app.clock.now();
     let organization = &stored.organization_id;
     let lead_id = store::lead::find_by_address(conn, organization, account.channel, &inbound.from).await?;
+    let way = Way { channel: account.channel, address: inbound.from.clone() };
+    let wish = wish(app, conn, organization, &way, inbound).await?;
     let message = Message {
         id: app.new_id(),
         channel: account.channel,
@@ -224,10 +247,45 @@ pub async fn take_in(
     let new = StoredMessage { message, account_id, organization_id, lease_token: None, accepted_at: Some(now) };
     store::message::insert(conn, app.db.dialect, &new, now).await?;
     let mut event = store::message::event(app.new_id(), now, Status::Delivered, Source::Webhook);
-    event.detail = Some("Received.".to_owned());
+    event.detail = Some(received(wish).to_owned());
     store::message::insert_event(conn, app.db.dialect, &id, &event).await?;
     let mut tally = Tally::default();
     tally.count(&stored.organization_id, account.channel, Kind::Received);
     tally.save(conn, app.db.dialect, now).await?;
-    Ok(Some(id))
+    let said = wish.and_then(Wish::act).map(|act| Said {
+        organization: organization.clone(),
+        act,
+        way,
+        source: Teller::Recipient,
+        detail: Some(inbound.body.chars().take(DETAIL_MAX).collect()),
+        message: Some(id.clone()),
+    });
+    Ok(Some(Taken { message: id, said }))
+}
+
+/// What the provider says that the message means, else what its words say.
+async fn wish(
+    app: &App,
+    conn: &mut Conn,
+    organization: &OrganizationId,
+    way: &Way,
+    inbound: &Inbound,
+) -> sqlx::Result<Option<Wish>> {
+    let plain = inbound.opt_out.or_else(|| Wish::of(&inbound.body, false));
+    if plain.is_some() || Wish::of(&inbound.body, true).is_none() {
+        return Ok(plain);
+    }
+    // A mere "yes" begins it again for whoever has ended it by a word, and answers something for everybody else.
+    let act = consent::find(app, conn, organization, way).await?;
+    Ok(act.filter(|act| act.ends_with_a_word()).map(|_| Wish::Start))
+}
+
+/// The carrier answers such words itself where it must; a second answer of ours would be one message too many.
+fn received(wish: Option<Wish>) -> &'static str {
+    match wish {
+        Some(Wish::Stop) => "Received. It asks to stop: nothing more is sent to this person, on any channel.",
+        Some(Wish::Start) => "Received. It allows to write again.",
+        Some(Wish::Help) => "Received. It asks for help.",
+        None => "Received.",
+    }
 }

@@ -5,9 +5,11 @@ use super::outcome::BREAK_AT;
 use crate::{
     domain::{
         account::ConnectionStatus,
+        consent::Act,
         id::{AccountId, AttemptId, MessageId},
+        lead::Way,
         message::{Source, Status, Waiting, WaitingReason},
-        time::Timestamp,
+        time::{MINUTE, Timestamp},
     },
     server::{
         App,
@@ -17,18 +19,20 @@ use crate::{
         error::Error,
         lease::Lease,
         live::Topic,
-        store::{
-            self, Conn,
-            account::StoredAccount,
-            attempt::NewAttempt,
-            lane::Lane,
-            queue::{Addressed, Due},
-            usage::Reservation,
+        store::{self, Conn, account::StoredAccount, attempt::NewAttempt, lane::Lane, queue::Due, usage::Reservation},
+        usecase::{
+            account,
+            consent::{self, Key},
+            message::limit_reached,
+            platform,
         },
-        usecase::{account, message::limit_reached},
     },
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    mem,
+    sync::Arc,
+};
 
 /// Messages of a paced lane are claimed so far ahead of their turn: often enough for a steady pace, seldom enough for the
 /// disk.
@@ -48,6 +52,8 @@ pub struct Through {
     pub account: StoredAccount,
     /// Its credentials, opened once for all messages of the claim, or why they cannot be.
     pub login: Result<Login, account::Closed>,
+    /// Of the organization's record of consent.
+    pub key: Option<Arc<Key>>,
     /// Its calls in a row that did not reach the provider.
     pub failures: u32,
 }
@@ -125,6 +131,7 @@ struct Turn {
     stored: StoredAccount,
     lane: Lane,
     bucket: Bucket,
+    key: Option<Arc<Key>>,
     claimed: Vec<Claimed>,
 }
 
@@ -156,7 +163,7 @@ impl Pass<'_> {
             let lane = lanes.remove(&stored.account.id).unwrap_or_default();
             let may_send = stored.account.is_active && !stored.is_stopped && lane.blocked(self.now).is_none();
             let bucket = Bucket::at(self.now, &stored.account.pace, lane.last_day.as_deref());
-            may_send.then_some(Turn { stored, lane, bucket, claimed: Vec::new() })
+            may_send.then_some(Turn { stored, lane, bucket, key: None, claimed: Vec::new() })
         });
         Ok(turns.collect())
     }
@@ -165,6 +172,9 @@ impl Pass<'_> {
     async fn take(&self, conn: &mut Conn, turn: &mut Turn, room: u32, used: u32) -> sqlx::Result<bool> {
         let (app, now) = (self.app, self.now);
         let (id, pace) = (&turn.stored.account.id, &turn.stored.account.pace);
+        let Some(key) = consent::find_key(app, conn, &turn.stored.organization_id).await? else {
+            return self.refuse_without_record(conn, turn).await;
+        };
         let limit = pace.limit_of_day(turn.stored.account.daily_limit, now);
         let left = limit.saturating_sub(used);
         let is_probe = turn.lane.failures >= BREAK_AT;
@@ -175,7 +185,7 @@ impl Pass<'_> {
             let taken = store::queue::claim(conn, app.db.dialect, id, now, room, &self.token, until).await?;
             self.set_aside(conn, &taken.unreadable).await?;
             due = taken.messages;
-            self.leave_out_suppressed(conn, &turn.stored, &mut due).await?;
+            self.leave_out_suppressed(conn, &turn.stored, &key, &mut due).await?;
         }
         let count = u32::try_from(due.len()).unwrap_or(room);
         let before = turn.lane.clone();
@@ -197,9 +207,26 @@ impl Pass<'_> {
                 detail: "One message is on its way, to see whether the provider can be reached again.".to_owned(),
             });
         }
+        turn.key = Some(key);
         turn.lane.last_day = Some(turn.bucket.key.clone());
         turn.claimed = self.start(&mut turn.lane, &turn.stored, due);
         Ok(turn.lane != before)
+    }
+
+    /// Without its key nobody knows who must not be written to, so nothing leaves.
+    async fn refuse_without_record(&self, conn: &mut Conn, turn: &mut Turn) -> sqlx::Result<bool> {
+        let account = &turn.stored;
+        let Err(closed) = account::open(self.app, account) else {
+            let detail = "The encryption key does not open the record of those who must not be written to, so nothing \
+                 is sent. Start Tern with the key of before.";
+            let (until, detail) = (Some(self.now.plus(MINUTE)), detail.to_owned());
+            turn.lane.block = Some(Waiting { reason: WaitingReason::Provider, since: self.now, until, detail });
+            return Ok(true);
+        };
+        let (id, health, secret) = (&account.account.id, ConnectionStatus::Error, account.secret.as_deref());
+        let why = platform::refusal(account, &closed.to_string());
+        store::account::stop(conn, id, secret, health, &why, self.now).await?;
+        Ok(false)
     }
 
     /// Gives each message its turn and its try.
@@ -234,24 +261,32 @@ impl Pass<'_> {
         &self,
         conn: &mut Conn,
         stored: &StoredAccount,
+        key: &Key,
         due: &mut Vec<Due>,
     ) -> sqlx::Result<()> {
         if due.is_empty() {
             return Ok(());
         }
-        let addressed: Vec<_> = due
-            .iter()
-            .map(|due| Addressed {
-                id: due.id.as_str(),
-                organization_id: stored.organization_id.as_str(),
-                channel: stored.account.channel.as_str(),
-                recipient: &due.to,
-            })
-            .collect();
-        let suppressed = store::queue::suppress(conn, self.app.db.dialect, &addressed, self.now).await?;
-        due.retain(|due| !suppressed.contains(&due.id));
+        let channel = stored.account.channel;
+        let ways = due.iter().map(|due| Way { channel, address: due.to.clone() });
+        let prints: Vec<String> = ways.map(|way| key.fingerprint(&way)).collect();
+        let (organization, dialect) = (&stored.organization_id, self.app.db.dialect);
+        let listed = store::suppression::find(conn, dialect, organization, &prints).await?;
+        let listed = listed.iter().filter(|listed| listed.channel == channel);
+        let reasons: HashMap<&str, Act> = listed.map(|one| (one.fingerprint.as_str(), one.reason)).collect();
+        if reasons.is_empty() {
+            return Ok(());
+        }
+        let mut suppressed = Vec::new();
+        for (one, print) in mem::take(due).into_iter().zip(&prints) {
+            match reasons.get(print.as_str()) {
+                Some(reason) => suppressed.push((one.id, *reason)),
+                None => due.push(one),
+            }
+        }
+        store::queue::suppress(conn, dialect, &suppressed, self.now).await?;
         let event = |id| (id, store::message::event(self.app.new_id(), self.now, Status::Suppressed, Source::Worker));
-        let events: Vec<_> = suppressed.into_iter().map(event).collect();
+        let events: Vec<_> = suppressed.into_iter().map(|(id, _)| event(id)).collect();
         store::message::insert_events(conn, self.app.db.dialect, &events).await
     }
 
@@ -285,7 +320,7 @@ impl Pass<'_> {
 
     fn claim(&self, turn: Turn) -> Claim {
         let login = account::open(self.app, &turn.stored);
-        let through = Through { account: turn.stored, login, failures: turn.lane.failures };
+        let through = Through { account: turn.stored, login, key: turn.key, failures: turn.lane.failures };
         Claim { through: Arc::new(through), messages: turn.claimed }
     }
 }

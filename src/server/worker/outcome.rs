@@ -4,7 +4,9 @@ use super::claim::{Claimed, Through};
 use crate::{
     domain::{
         account::ConnectionStatus,
+        consent::{Act, Teller},
         id::MessageId,
+        lead::Way,
         message::{Event, Failure, Message, Source, Status, Waiting, WaitingReason},
         time::{DAY, MINUTE, SECOND, Timestamp},
     },
@@ -19,7 +21,10 @@ use crate::{
             queue::{Acceptance, Settled},
             tally::{Kind, Tally},
         },
-        usecase::platform,
+        usecase::{
+            consent::{self, Said},
+            platform,
+        },
     },
 };
 use std::{collections::HashSet, sync::Arc};
@@ -37,8 +42,6 @@ const SHORTEST: i64 = SECOND / 4;
 const LONGEST_PAUSE: i64 = 10 * MINUTE;
 /// A message of unknown outcome is first asked about after so long.
 const FIRST_QUESTION: i64 = 5 * SECOND;
-/// The provider's word for "this recipient opted out" (Twilio error 21610).
-const OPTED_OUT: &str = "21610";
 
 /// A try with its outcome.
 pub struct Settling {
@@ -110,7 +113,22 @@ async fn settle(app: &App, conn: &mut Conn, batch: &[Settling], now: Timestamp) 
         }
     }
     store::message::insert_events(conn, app.db.dialect, &events).await?;
-    tally.save(conn, app.db.dialect, now).await
+    tally.save(conn, app.db.dialect, now).await?;
+    consent::record(app, conn, &batch.iter().filter_map(opted_out).collect::<Vec<_>>()).await
+}
+
+/// The carrier refused it because its recipient has opted out there: that counts, whatever became of the try.
+fn opted_out(one: &Settling) -> Option<Said> {
+    let Err(SendError::Rejected(failure)) = &one.outcome else { return None };
+    let account = &one.through.account;
+    consent::is_opt_out(failure).then(|| Said {
+        organization: account.organization_id.clone(),
+        act: Act::CarrierStopped,
+        way: Way { channel: account.account.channel, address: one.claimed.due.to.clone() },
+        source: Teller::Provider,
+        detail: Some(failure.code.clone()),
+        message: Some(one.claimed.due.id.clone()),
+    })
 }
 
 /// Where several processes write, everybody takes accounts before messages, and each of them in the order of their ids: the
@@ -368,14 +386,6 @@ impl Settle<'_> {
             poll_at: None,
         };
         store::queue::settle(conn, &message.id, &settled, self.now).await?;
-        if failure.code == OPTED_OUT {
-            let (organization, channel) = (&locked.organization_id, message.channel);
-            let id: MessageId = self.app.new_id();
-            let reason = "The recipient opted out at the provider.";
-            let id = id.as_str();
-            store::suppression::insert(conn, id, organization, channel, &message.to, reason, "provider", self.now)
-                .await?;
-        }
         tally.count(&locked.organization_id, message.channel, Kind::Failed);
         let mut event = store::message::event(self.app.new_id(), self.now, Status::Failed, Source::Worker);
         event.error = Some(failure.clone());

@@ -13,7 +13,7 @@ use crate::{
         live::Topic,
         store::{self, message::StoredMessage},
         usecase::{
-            account,
+            account, consent,
             report::{self, News},
             webhook,
         },
@@ -85,6 +85,7 @@ async fn one(app: &App, stored: &StoredMessage) -> Result<(), Error> {
     let replied = app
         .db
         .write(async |conn| {
+            let mut said = Vec::new();
             if let Some(report) = news {
                 let news = News {
                     message: &message.id,
@@ -93,13 +94,16 @@ async fn one(app: &App, stored: &StoredMessage) -> Result<(), Error> {
                     source: Source::Poll,
                     is_superseded: false,
                 };
-                report::join(app, conn, &[news]).await?;
+                said.extend(report::join(app, conn, &[news]).await?);
             }
             let mut replied = false;
             for reply in &answer.replies {
-                replied |= webhook::take_in(app, conn, &account, reply).await?.is_some();
+                let taken = webhook::take_in(app, conn, &account, reply).await?;
+                replied |= taken.is_some();
+                said.extend(taken.and_then(|taken| taken.said));
             }
             store::queue::set_poll(conn, &message.id, again).await?;
+            consent::record(app, conn, &said).await?;
             Ok::<_, sqlx::Error>(replied)
         })
         .await?;

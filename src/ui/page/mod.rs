@@ -7,4 +7,6 @@ pub mod message;
 pub mod not_found;
 pub mod settings;
 pub mod sign_in;
+pub mod suppression;
+pub mod unsubscribe;
 pub mod welcome;

@@ -44,6 +44,8 @@ pub enum Icon {
     Leave,
     /// A lens.
     Search,
+    /// A crossed circle.
+    Stop,
 }
 
 impl Icon {
@@ -84,6 +86,7 @@ impl Icon {
             Self::Moon => "M20 14A8.500 8.500 0 0 1 10 4a8.500 8.500 0 1 0 10 10Z",
             Self::Screen => "M4 4h16a1 1 0 0 1 1 1v10a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1V5a1 1 0 0 1 1-1ZM8 20h8M12 16v4",
             Self::Leave => "M10 4H5v16h5M15 8l4 4-4 4M19 12H9",
+            Self::Stop => "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18ZM6 6l12 12",
             Self::Search => "M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14ZM16 16l5 5",
         }
     }

@@ -14,6 +14,7 @@ use super::{
 use crate::domain::{
     account::SenderNumber,
     channel::Channel,
+    consent::Wish,
     time::{DAY, HOUR, MINUTE, SECOND},
 };
 use answer::{AccountAnswer, Answer, MessageAnswer, MessagesAnswer, NumbersAnswer};
@@ -364,6 +365,13 @@ impl Sender for Twilio {
                 from: text("From")?,
                 to: text("To")?,
                 body: field("Body").unwrap_or_default().to_owned(),
+                // Of a messaging service with Advanced Opt-Out.
+                opt_out: match field("OptOutType") {
+                    Some("STOP") => Some(Wish::Stop),
+                    Some("START") => Some(Wish::Start),
+                    Some("HELP") => Some(Wish::Help),
+                    _ => None,
+                },
             };
             return Ok(Told { dedupe_key: format!("{sid}:received"), raw, event: ToldEvent::Inbound(inbound) });
         }

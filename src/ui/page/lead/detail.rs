@@ -6,8 +6,10 @@ use crate::{
         error::ApiError,
         lead::{DeleteLead, MergeLead, UnmergeLead, load_lead},
         message::list_messages,
+        suppression::{AllowLead, SuppressLead},
     },
     domain::{
+        consent::Suppression,
         id::LeadId,
         lead::{Lead, Profile},
         message::{Direction, Message},
@@ -99,8 +101,9 @@ fn LeadDetail() -> impl IntoView {
 
 #[component]
 fn Whole(profile: Profile, messages: Resource<Result<Page<Message>, ApiError>>) -> impl IntoView {
-    let Profile { lead, merged } = profile;
-    let here = format!("{HERE}/{}", lead.id);
+    let Profile { lead, merged, suppressions } = profile;
+    let is_alone = !suppressions.is_empty();
+    let (here, id) = (format!("{HERE}/{}", lead.id), StoredValue::new(lead.id.clone()));
     let to = {
         let here = here.clone();
         move |query: &str| format!("{here}?{query}")
@@ -113,10 +116,12 @@ fn Whole(profile: Profile, messages: Resource<Result<Page<Message>, ApiError>>) 
             <a id="merge-lead" class="btn" href=to("merge=1") data-noscroll="">
                 "Merge"
             </a>
+            {(!is_alone).then(|| view! { <Suppress id=id.get_value() /> })}
             <a id="delete-lead" class="btn" href=to("delete=1") data-noscroll="">
                 "Delete"
             </a>
         </PageHead>
+        {is_alone.then(|| view! { <LeftAlone id=id.get_value() suppressions /> })}
         {merged.map(|other| view! { <Merged id=lead.id.clone() other /> })}
         <div class="two">
             <section class="card inner stack">
@@ -127,6 +132,59 @@ fn Whole(profile: Profile, messages: Resource<Result<Page<Message>, ApiError>>) 
                 <h2>"Messages"</h2>
                 <Timeline messages here />
             </section>
+        </div>
+    }
+}
+
+/// Nothing is sent to them any more, on any channel.
+#[component]
+fn Suppress(id: LeadId) -> impl IntoView {
+    let (live, toasts) = (Live::get(), Toasts::get());
+    let stop = Post::to::<SuppressLead>(move |()| {
+        toasts.good("Nothing is sent to this lead any more.".to_owned());
+        live.resync();
+    })
+    .or_toast();
+    view! {
+        <PostForm to=stop>
+            <input type="hidden" name="id" value=id.to_string() />
+            <button class="btn" disabled=stop.pending()>
+                "Do not contact"
+            </button>
+        </PostForm>
+    }
+}
+
+/// Why nothing is sent to them, and a way back.
+#[component]
+fn LeftAlone(id: LeadId, suppressions: Vec<Suppression>) -> impl IntoView {
+    let (live, toasts) = (Live::get(), Toasts::get());
+    let allow = Post::to::<AllowLead>(move |()| {
+        toasts.good("This lead can be written to again.".to_owned());
+        live.resync();
+    })
+    .or_toast();
+    let since = suppressions.iter().map(|one| one.created_at).min();
+    let mut reasons: Vec<&str> = suppressions.iter().map(|one| one.reason.label()).collect();
+    reasons.sort_unstable();
+    reasons.dedup();
+    let mut channels: Vec<&str> = suppressions.iter().map(|one| one.channel.label()).collect();
+    channels.sort_unstable();
+    channels.dedup();
+    view! {
+        <div class="notice warn">
+            <p>
+                <b>{reasons.join(", ")}</b>
+                {format!(": nothing is sent by {}", channels.join(", "))}
+                {since.map(|since| view! { ", since " <Time at=since /> })}
+                "."
+            </p>
+            <PostForm to=allow>
+                <input type="hidden" name="id" value=id.to_string() />
+                <button class="btn small" disabled=allow.pending()>
+                    "They agreed to be contacted again"
+                </button>
+            </PostForm>
         </div>
     }
 }

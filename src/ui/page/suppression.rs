@@ -1,0 +1,328 @@
+//! Whom nothing may be sent to: the list, a look for one address, and the two ways to change it. All in the URL.
+
+use crate::{
+    api::{
+        error::ApiError,
+        suppression::{CreateSuppression, DeleteSuppression, list_suppressions},
+    },
+    domain::{
+        channel::Channel,
+        consent::{Suppression, Teller},
+        page::Page,
+    },
+    ui::part::{
+        badge::ChannelBadge,
+        empty_state::EmptyState,
+        error_box::{ErrorBox, FormError},
+        field::Field,
+        form::Faults,
+        icon::Icon,
+        late::late,
+        lazy::lazy_page,
+        live::Live,
+        modal::Modal,
+        page_head::PageHead,
+        pager::{NoMatch, Pager, address},
+        post::{Post, PostForm},
+        shown::Shown,
+        skeleton::TableSkeleton,
+        submit::Submit,
+        time::Time,
+    },
+};
+use leptos::{
+    either::EitherOf4,
+    prelude::*,
+    wasm_split::{SplitLoaderError, wasm_split},
+};
+use leptos_router::{components::Form, hooks::use_query_map, params::ParamsMap};
+
+/// The page without a dialog.
+const HERE: &str = "/suppressions";
+
+/// The dialogs there are.
+#[derive(Debug, Clone, PartialEq)]
+enum Open {
+    Add,
+    Remove(String),
+}
+
+impl Open {
+    fn read(query: &ParamsMap) -> Option<Self> {
+        let removed = || query.get("remove").map(Self::Remove);
+        query.get("add").map(|_| Self::Add).or_else(removed)
+    }
+}
+
+type Suppressions = Resource<Result<Page<Suppression>, ApiError>>;
+
+lazy_page! {
+    /// The page, loaded when it is visited.
+    SuppressionsPage, suppressions_page, SuppressionsView
+}
+
+/// The page.
+#[component]
+fn SuppressionsView() -> impl IntoView {
+    let (live, query) = (Live::get(), use_query_map());
+    let text = move |name: &str| query.with(|query| query.get(name)).filter(|text| !text.trim().is_empty());
+    let sought = Memo::new(move |_| text("address"));
+    let cursor = Memo::new(move |_| text("cursor"));
+    let open = Memo::new(move |_| query.with(Open::read));
+    let listed = Resource::new_blocking(
+        move || (sought.get(), cursor.get(), live.leads.get()),
+        |(sought, cursor, _)| list_suppressions(sought, cursor),
+    );
+    view! {
+        <PageHead title="Suppressions" line="Whom nothing is sent to, whatever anybody plans">
+            <a id="add-suppression" class="btn primary" href="/suppressions?add=1" data-noscroll="">
+                "Suppress an address"
+            </a>
+        </PageHead>
+        <Search sought />
+        <Transition fallback=|| view! { <TableSkeleton columns=4 /> }>
+            <List sought cursor listed />
+        </Transition>
+        {late(open, move |open| Box::pin(dialog(open, listed)))}
+    }
+}
+
+#[component]
+fn Search(sought: Memo<Option<String>>) -> impl IntoView {
+    move || {
+        let typed = sought.get();
+        let is_filtered = typed.is_some();
+        view! {
+            <Form method="GET" action=HERE>
+                <div class="filters" role="search">
+                    <div class="field">
+                        <label for="address">"Address"</label>
+                        <input
+                            id="address"
+                            name="address"
+                            type="search"
+                            placeholder="A whole e-mail address or number"
+                            value=typed.unwrap_or_default()
+                        />
+                    </div>
+                    <div class="row">
+                        <button class="btn">"Look up"</button>
+                        {is_filtered.then(|| view! { <a class="btn quiet" href=HERE>"Clear"</a> })}
+                    </div>
+                </div>
+            </Form>
+        }
+    }
+}
+
+#[component]
+fn List(sought: Memo<Option<String>>, cursor: Memo<Option<String>>, listed: Suppressions) -> impl IntoView {
+    let shown = Shown::of(listed, |page| page.data.is_empty());
+    let page = Memo::new(move |_| listed.get().and_then(Result::ok));
+    move || match shown.get() {
+        Shown::Loading => EitherOf4::A(view! { <TableSkeleton columns=4 /> }),
+        Shown::Failed(error) => EitherOf4::B(view! { <ErrorBox error retry=move |()| listed.refetch() /> }),
+        Shown::Empty => EitherOf4::C(view! { <Nobody is_sought=sought.get().is_some() /> }),
+        Shown::Full => EitherOf4::D(Unsuspend::new(move || view! { <Table cursor page /> })),
+    }
+}
+
+#[component]
+fn Nobody(is_sought: bool) -> impl IntoView {
+    if is_sought {
+        view! { <NoMatch title="This address is not on the list" all=HERE older=None /> }.into_any()
+    } else {
+        view! {
+            <EmptyState
+                icon=Icon::Tick
+                title="Nobody is suppressed"
+                text="Whoever answers STOP, unsubscribes, or cannot be reached any more is put here by itself, and is left alone from then on."
+            >
+                <a class="btn" href="/suppressions?add=1" data-noscroll="">
+                    "Suppress an address"
+                </a>
+            </EmptyState>
+        }
+        .into_any()
+    }
+}
+
+#[component]
+fn Table(cursor: Memo<Option<String>>, page: Memo<Option<Page<Suppression>>>) -> impl IntoView {
+    let rows = move || page.get().map(|page| page.data).unwrap_or_default();
+    let newest = Signal::derive(move || cursor.with(Option::is_some).then(|| HERE.to_owned()));
+    let older = Signal::derive(move || {
+        let next = page.with(|page| page.as_ref().and_then(|page| page.next_cursor.clone()));
+        next.map(|cursor| address(HERE, [("cursor", Some(cursor.as_str()))]))
+    });
+    view! {
+        <div class="card table suppressions">
+            <table>
+                <thead>
+                    <tr>
+                        <th scope="col">"Address"</th>
+                        <th scope="col">"Channel"</th>
+                        <th scope="col">"Why"</th>
+                        <th scope="col">"Since"</th>
+                        <th scope="col">
+                            <span class="unseen">"Actions"</span>
+                        </th>
+                    </tr>
+                </thead>
+                <tbody>
+                    <For each=rows key=|one| (one.id.clone(), one.reason.as_str()) let:one>
+                        <Row one />
+                    </For>
+                </tbody>
+            </table>
+        </div>
+        <Pager newest older />
+    }
+}
+
+/// Who says so, for people.
+fn told_by(teller: Teller) -> &'static str {
+    match teller {
+        Teller::Recipient => "by themselves",
+        Teller::Provider => "by the provider",
+        Teller::User => "by your team",
+    }
+}
+
+/// The address, if anybody still knows it.
+fn name(one: &Suppression) -> String {
+    one.address.clone().unwrap_or_else(|| "Somebody who was deleted".to_owned())
+}
+
+#[component]
+fn Row(one: Suppression) -> impl IntoView {
+    let label = name(&one);
+    let remove = format!("remove-{}", one.id);
+    view! {
+        <tr>
+            <td>
+                <b>{label.clone()}</b>
+            </td>
+            <td>
+                <ChannelBadge channel=one.channel />
+            </td>
+            <td class="wide">
+                {one.reason.label()} " " <span class="soft">{told_by(one.source)}</span>
+            </td>
+            <td class="when">
+                <Time at=one.created_at />
+            </td>
+            <td class="act">
+                <div>
+                    <a
+                        id=remove
+                        class="btn small"
+                        href=address(HERE, [("remove", Some(one.id.as_str()))])
+                        data-noscroll=""
+                        aria-label=format!("Allow {label} again")
+                    >
+                        "Allow again"
+                    </a>
+                </div>
+            </td>
+        </tr>
+    }
+}
+
+#[wasm_split(suppression_dialog, wasm_split_path = leptos::wasm_split, fallible)]
+#[allow(clippy::unnecessary_wraps, reason = "it fails when its code cannot be loaded")]
+fn dialog(open: Open, listed: Suppressions) -> Result<AnyView, SplitLoaderError> {
+    Ok(match open {
+        Open::Add => view! { <AddDialog /> }.into_any(),
+        Open::Remove(id) => {
+            let one = move || listed.get().and_then(Result::ok)?.data.into_iter().find(|one| one.id.as_str() == id);
+            view! { <Suspense>{move || one().map(|one| view! { <RemoveDialog one /> })}</Suspense> }.into_any()
+        }
+    })
+}
+
+#[component]
+fn AddDialog() -> impl IntoView {
+    let action = Post::to::<CreateSuppression>(|_| {});
+    let faults = Faults::of_post(action);
+    let chosen = faults.typed("channel").unwrap_or_else(|| "email".to_owned());
+    let channel = move |channel: Channel| {
+        let (name, is_chosen) = (channel.as_str(), channel.as_str() == chosen);
+        view! {
+            <option value=name selected=is_chosen>
+                {channel.label()}
+            </option>
+        }
+    };
+    view! {
+        <Modal title="Suppress an address" back=HERE opener="add-suppression">
+            <PostForm to=action>
+                <div class="stack">
+                    <div class="field">
+                        <label for="channel">"Channel"</label>
+                        <select id="channel" name="channel">
+                            {[Channel::Email, Channel::Sms, Channel::Whatsapp].map(channel).collect_view()}
+                        </select>
+                    </div>
+                    <Field
+                        name="address"
+                        label="Address"
+                        placeholder="kim@example.com or +14155550132"
+                        value=faults.typed("address").unwrap_or_default()
+                        faults
+                    />
+                    <Field
+                        name="reason"
+                        label="Reason"
+                        aside="optional"
+                        hint="Kept in the record of consent."
+                        required=false
+                        value=faults.typed("reason").unwrap_or_default()
+                        faults
+                    />
+                    <FormError error=faults.answer() />
+                    <div class="foot">
+                        <a class="btn" href=HERE data-noscroll="">
+                            "Cancel"
+                        </a>
+                        <Submit pending=action.pending() busy="Suppressing…">
+                            "Suppress"
+                        </Submit>
+                    </div>
+                </div>
+            </PostForm>
+        </Modal>
+    }
+}
+
+#[component]
+fn RemoveDialog(one: Suppression) -> impl IntoView {
+    let action = Post::to::<DeleteSuppression>(|()| {});
+    let faults = Faults::of_post(action);
+    let warning = if one.reason.is_of_person() {
+        " asked for this. Only allow it again if they have told you so since; that it was you who allowed it is recorded."
+    } else {
+        " can be written to again. That it was you who allowed it is recorded."
+    };
+    view! {
+        <Modal title="Allow again?" back=HERE opener=format!("remove-{}", one.id)>
+            <PostForm to=action>
+                <input type="hidden" name="id" value=one.id.to_string() />
+                <p>
+                    <b>{name(&one)}</b>
+                    {format!(" ({})", one.channel.label())}
+                    {warning}
+                </p>
+                <FormError error=faults.answer() />
+                <div class="foot">
+                    <a class="btn" href=HERE data-noscroll="">
+                        "Cancel"
+                    </a>
+                    <Submit pending=action.pending() busy="Allowing…" class="danger">
+                        "Allow again"
+                    </Submit>
+                </div>
+            </PostForm>
+        </Modal>
+    }
+}
