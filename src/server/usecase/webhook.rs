@@ -55,11 +55,15 @@ pub async fn receive(
     };
     let attempt = attempt.and_then(|id| id.parse::<AttemptId>().ok());
     let organization = opened.stored.organization_id.clone();
+    let is_inbound = matches!(told.event, ToldEvent::Inbound(_));
     // What is not stored is not confirmed: the provider calls again.
     let heard = app.hear.call(Heard { opened, attempt, told }).await;
     let touched = heard.ok_or_else(|| Error::Internal("a provider's call was not stored".to_owned()))??;
     if let Some(message) = touched {
         app.live.publish(&organization, Topic::Messages, Some(message.as_str()));
+        if is_inbound {
+            app.live.publish(&organization, Topic::Leads, None);
+        }
     }
     Ok(Ok(()))
 }

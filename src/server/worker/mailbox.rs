@@ -68,6 +68,9 @@ async fn one(app: &App, id: &AccountId) -> Result<(), Error> {
             Ok::<_, sqlx::Error>(touched)
         })
         .await?;
+    if !touched.is_empty() {
+        app.live.publish(&stored.organization_id, Topic::Leads, None);
+    }
     for message in &touched {
         app.live.publish(&stored.organization_id, Topic::Messages, Some(message.as_str()));
     }

@@ -71,6 +71,12 @@ pub async fn write(app: &App, batch: &[Settling]) -> sqlx::Result<()> {
                 };
                 app.live.publish(organization, Topic::Messages, id);
                 app.live.publish(organization, Topic::Accounts, None);
+                if batch
+                    .iter()
+                    .any(|one| one.through.account.organization_id == *organization && opted_out(one).is_some())
+                {
+                    app.live.publish(organization, Topic::Leads, None);
+                }
             }
             Ok(())
         }

@@ -107,6 +107,9 @@ async fn one(app: &App, stored: &StoredMessage) -> Result<(), Error> {
             Ok::<_, sqlx::Error>(replied)
         })
         .await?;
+    if replied {
+        app.live.publish(&stored.organization_id, Topic::Leads, None);
+    }
     if news.is_some() || replied {
         app.live.publish(&stored.organization_id, Topic::Messages, Some(message.id.as_str()));
     }
