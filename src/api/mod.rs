@@ -12,3 +12,5 @@ pub mod lead;
 pub mod message;
 pub mod selection;
 pub mod session;
+pub mod snippet;
+pub mod template;

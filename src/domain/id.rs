@@ -69,6 +69,10 @@ ids! {
     MessageId;
     /// A person to reach.
     LeadId;
+    /// A text with variables.
+    TemplateId;
+    /// A piece of text that templates share.
+    SnippetId;
     /// One entry of a message's timeline.
     EventId;
     /// One try to hand a message to a provider.

@@ -9,6 +9,7 @@ use super::{
         not_found::NotFound,
         settings::SettingsPage,
         sign_in::SignInPage,
+        template::{TemplatesPage, editor::TemplatePage, snippet::SnippetsPage},
         welcome::WelcomePage,
     },
     part::{
@@ -65,6 +66,9 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/accounts") ssr=SsrMode::Async view=Accounts />
                     <Route path=path!("/leads") ssr=SsrMode::Async view={Lazy::<LeadsPage>::new()} />
                     <Route path=path!("/leads/:id") ssr=SsrMode::Async view={Lazy::<LeadDetailPage>::new()} />
+                    <Route path=path!("/templates") ssr=SsrMode::Async view={Lazy::<TemplatesPage>::new()} />
+                    <Route path=path!("/templates/snippets") ssr=SsrMode::Async view={Lazy::<SnippetsPage>::new()} />
+                    <Route path=path!("/templates/:id") ssr=SsrMode::Async view={Lazy::<TemplatePage>::new()} />
                     <Route path=path!("/messages") ssr=SsrMode::Async view={Lazy::<MessagesPage>::new()} />
                     <Route path=path!("/messages/:id") ssr=SsrMode::Async view={Lazy::<MessageDetailPage>::new()} />
                     <Route path=path!("/settings") ssr=SsrMode::Async view={Lazy::<SettingsPage>::new()} />

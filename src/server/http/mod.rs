@@ -16,6 +16,7 @@ mod pace;
 pub mod page;
 mod selection;
 mod session;
+mod template;
 mod webhook;
 
 use self::{account::Kind, email_account::Mailbox, messaging_account::Messaging};
@@ -146,12 +147,24 @@ fn rest() -> Router<HttpState> {
         .route("/api/leads/{id}", get(lead::load).patch(lead::update).delete(lead::delete))
         .route("/api/leads/{id}/merge", post(lead::merge))
         .route("/api/leads/{id}/unmerge", post(lead::unmerge))
+        .route("/api/templates", get(template::list).post(template::create))
+        .route("/api/templates/preview", post(template::preview_draft))
+        .route("/api/templates/{id}", get(template::load).patch(template::update).delete(template::delete))
+        .route("/api/templates/{id}/preview", post(template::preview))
+        .route("/api/templates/{id}/versions", get(template::versions))
+        .route("/api/templates/{id}/restore", post(template::restore))
+        .route("/api/snippets", get(template::list_snippets).post(template::create_snippet))
+        .route("/api/snippets/{id}", one_snippet())
         .route("/api/{*rest}", any(unknown))
         .method_not_allowed_fallback(wrong_method)
 }
 
 fn one_account<K: Kind + 'static>(update: MethodRouter<HttpState>) -> MethodRouter<HttpState> {
     update.get(account::load::<K>).delete(account::delete::<K>)
+}
+
+fn one_snippet() -> MethodRouter<HttpState> {
+    get(template::load_snippet).patch(template::update_snippet).delete(template::delete_snippet)
 }
 
 /// Routes of the public API that need somebody signed in: method and path. A test calls each without credentials.
@@ -198,6 +211,20 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("DELETE", "/api/leads/{id}"),
     ("POST", "/api/leads/{id}/merge"),
     ("POST", "/api/leads/{id}/unmerge"),
+    ("GET", "/api/templates"),
+    ("POST", "/api/templates"),
+    ("POST", "/api/templates/preview"),
+    ("GET", "/api/templates/{id}"),
+    ("PATCH", "/api/templates/{id}"),
+    ("DELETE", "/api/templates/{id}"),
+    ("POST", "/api/templates/{id}/preview"),
+    ("GET", "/api/templates/{id}/versions"),
+    ("POST", "/api/templates/{id}/restore"),
+    ("GET", "/api/snippets"),
+    ("POST", "/api/snippets"),
+    ("GET", "/api/snippets/{id}"),
+    ("PATCH", "/api/snippets/{id}"),
+    ("DELETE", "/api/snippets/{id}"),
     ("GET", "/live"),
 ];
 

@@ -26,8 +26,10 @@ pub mod report;
 pub mod row;
 pub mod selection;
 pub mod session;
+pub mod snippet;
 pub mod suppression;
 pub mod tally;
+pub mod template;
 pub mod usage;
 pub mod user;
 pub mod vault_canary;
@@ -284,8 +286,10 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         queue::STATEMENTS,
         selection::STATEMENTS,
         session::STATEMENTS,
+        snippet::STATEMENTS,
         suppression::STATEMENTS,
         tally::STATEMENTS,
+        template::STATEMENTS,
         usage::STATEMENTS,
         user::STATEMENTS,
         vault_canary::STATEMENTS,
@@ -303,7 +307,9 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         queue::DUAL,
         selection::DUAL,
         report::DUAL,
+        snippet::DUAL,
         tally::DUAL,
+        template::DUAL,
         usage::DUAL,
         user::DUAL,
         webhook::DUAL,

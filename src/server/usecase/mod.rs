@@ -20,5 +20,7 @@ mod recipient;
 pub mod report;
 pub mod selection;
 pub mod session;
+pub mod snippet;
+pub mod template;
 mod waiting;
 pub mod webhook;

@@ -7,4 +7,5 @@ pub mod message;
 pub mod not_found;
 pub mod settings;
 pub mod sign_in;
+pub mod template;
 pub mod welcome;
