@@ -2,7 +2,7 @@
 //! cause: SQL, stacks and secrets stay in the server's log.
 
 use super::codec::JsonText;
-use crate::domain::field_error::FieldErrors;
+use crate::domain::{field_error::FieldErrors, template::Position};
 use leptos::server_fn::{error::FromServerFnError, error::ServerFnErrorErr};
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +58,9 @@ pub struct ApiError {
     /// The id of what it clashes with.
     #[serde(default)]
     pub other: Option<String>,
+    /// Where in the text of the first faulty field.
+    #[serde(default)]
+    pub at: Option<Position>,
     /// What was typed, by field name and without secrets: a form drawn again without JavaScript loses nothing.
     #[serde(default)]
     pub typed: Vec<(String, String)>,
@@ -74,6 +77,7 @@ impl ApiError {
             retry_after: None,
             reference: None,
             other: None,
+            at: None,
             typed: Vec::new(),
         }
     }

@@ -12,5 +12,7 @@ pub mod lead;
 pub mod message;
 pub mod selection;
 pub mod session;
+pub mod snippet;
 pub mod suppression;
+pub mod template;
 pub mod unsubscribe;

@@ -71,6 +71,10 @@ ids! {
     LeadId;
     /// An address that nothing may be sent to.
     SuppressionId;
+    /// A text with variables.
+    TemplateId;
+    /// A piece of text that templates share.
+    SnippetId;
     /// One entry of a message's timeline.
     EventId;
     /// One try to hand a message to a provider.

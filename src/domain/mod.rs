@@ -25,6 +25,7 @@ pub mod secret;
 pub mod segment;
 pub mod selection;
 pub mod session;
+pub mod template;
 pub mod text;
 pub mod time;
 pub mod unsubscribe;

@@ -13,6 +13,8 @@ pub enum Topic {
     Leads,
     /// Messages.
     Messages,
+    /// Templates and snippets.
+    Templates,
 }
 
 impl Topic {
@@ -22,6 +24,7 @@ impl Topic {
             Self::Accounts => "accounts",
             Self::Leads => "leads",
             Self::Messages => "messages",
+            Self::Templates => "templates",
         }
     }
 }

@@ -20,6 +20,7 @@ pub mod platform;
 pub mod send;
 pub mod simulate;
 pub mod store;
+pub mod template;
 pub mod tls;
 pub mod usecase;
 pub mod vault;

@@ -10,6 +10,7 @@ use super::{
         settings::SettingsPage,
         sign_in::SignInPage,
         suppression::SuppressionsPage,
+        template::{TemplatesPage, editor::TemplatePage, snippet::SnippetsPage},
         unsubscribe::UnsubscribePage,
         welcome::WelcomePage,
     },
@@ -68,6 +69,9 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/accounts") ssr=SsrMode::Async view=Accounts />
                     <Route path=path!("/leads") ssr=SsrMode::Async view={Lazy::<LeadsPage>::new()} />
                     <Route path=path!("/leads/:id") ssr=SsrMode::Async view={Lazy::<LeadDetailPage>::new()} />
+                    <Route path=path!("/templates") ssr=SsrMode::Async view={Lazy::<TemplatesPage>::new()} />
+                    <Route path=path!("/templates/snippets") ssr=SsrMode::Async view={Lazy::<SnippetsPage>::new()} />
+                    <Route path=path!("/templates/:id") ssr=SsrMode::Async view={Lazy::<TemplatePage>::new()} />
                     <Route path=path!("/messages") ssr=SsrMode::Async view={Lazy::<MessagesPage>::new()} />
                     <Route path=path!("/messages/:id") ssr=SsrMode::Async view={Lazy::<MessageDetailPage>::new()} />
                     <Route path=path!("/suppressions") ssr=SsrMode::Async view={Lazy::<SuppressionsPage>::new()} />

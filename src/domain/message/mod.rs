@@ -240,7 +240,7 @@ pub const BODY_MAX: usize = 1_600;
 /// The most characters of an e-mail's text.
 pub const EMAIL_BODY_MAX: usize = 100_000;
 /// The most characters of a subject: one header line (RFC 5322).
-const SUBJECT_MAX: usize = 998;
+pub const SUBJECT_MAX: usize = 998;
 /// The most characters of a search.
 const SEARCH_MAX: usize = 200;
 

@@ -81,6 +81,9 @@ pub fn error_body(error: &ApiError) -> Value {
     if let Some(other) = &error.other {
         body["id"] = other.clone().into();
     }
+    if let Some(at) = error.at {
+        (body["line"], body["column"]) = (at.line.into(), at.column.into());
+    }
     if let Some(reference) = &error.reference {
         body["reference"] = reference.clone().into();
     }

@@ -17,6 +17,7 @@ pub mod page;
 mod selection;
 mod session;
 mod suppression;
+mod template;
 mod unsubscribe;
 mod webhook;
 
@@ -151,12 +152,24 @@ fn rest() -> Router<HttpState> {
         .route("/api/suppressions", get(suppression::list).post(suppression::create))
         .route("/api/suppressions/{id}", axum::routing::delete(suppression::delete))
         .route("/u/{token}", post(unsubscribe::leave))
+        .route("/api/templates", get(template::list).post(template::create))
+        .route("/api/templates/preview", post(template::preview_draft))
+        .route("/api/templates/{id}", get(template::load).patch(template::update).delete(template::delete))
+        .route("/api/templates/{id}/preview", post(template::preview))
+        .route("/api/templates/{id}/versions", get(template::versions))
+        .route("/api/templates/{id}/restore", post(template::restore))
+        .route("/api/snippets", get(template::list_snippets).post(template::create_snippet))
+        .route("/api/snippets/{id}", one_snippet())
         .route("/api/{*rest}", any(unknown))
         .method_not_allowed_fallback(wrong_method)
 }
 
 fn one_account<K: Kind + 'static>(update: MethodRouter<HttpState>) -> MethodRouter<HttpState> {
     update.get(account::load::<K>).delete(account::delete::<K>)
+}
+
+fn one_snippet() -> MethodRouter<HttpState> {
+    get(template::load_snippet).patch(template::update_snippet).delete(template::delete_snippet)
 }
 
 /// Routes of the public API that need somebody signed in: method and path. A test calls each without credentials.
@@ -206,6 +219,20 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/suppressions"),
     ("POST", "/api/suppressions"),
     ("DELETE", "/api/suppressions/{id}"),
+    ("GET", "/api/templates"),
+    ("POST", "/api/templates"),
+    ("POST", "/api/templates/preview"),
+    ("GET", "/api/templates/{id}"),
+    ("PATCH", "/api/templates/{id}"),
+    ("DELETE", "/api/templates/{id}"),
+    ("POST", "/api/templates/{id}/preview"),
+    ("GET", "/api/templates/{id}/versions"),
+    ("POST", "/api/templates/{id}/restore"),
+    ("GET", "/api/snippets"),
+    ("POST", "/api/snippets"),
+    ("GET", "/api/snippets/{id}"),
+    ("PATCH", "/api/snippets/{id}"),
+    ("DELETE", "/api/snippets/{id}"),
     ("GET", "/live"),
 ];
 

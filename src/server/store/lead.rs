@@ -91,6 +91,22 @@ const UNLINK: &str = "update message set lead_id = null where lead_id = $1 and o
 const UNLINK_DEMO: &str = "update message set lead_id = null where lead_id in \
      (select id from lead where organization_id = $1 and demo_at is not null)";
 const REMOVE_DEMO: &str = "delete from lead where organization_id = $1 and demo_at is not null";
+macro_rules! custom_keys {
+    ($key:literal, $each:literal) => {
+        concat!(
+            "select distinct ",
+            $key,
+            " from (select l.custom from lead l where l.organization_id = $1 order by l.id desc limit 500) as q cross join ",
+            $each,
+            " as k order by 1 limit 100"
+        )
+    };
+}
+/// The names of custom fields: those of the newest leads.
+const CUSTOM_KEYS: Sql = Sql {
+    sqlite: custom_keys!("k.key", "json_each(q.custom)"),
+    postgres: custom_keys!("k", "lateral json_object_keys(cast(q.custom as json))"),
+};
 /// For the prepare test.
 pub const STATEMENTS: &[&str] = &[
     FIND,
@@ -107,7 +123,7 @@ pub const STATEMENTS: &[&str] = &[
 ];
 
 /// Statements that differ.
-pub const DUAL: &[Sql] = &[TAGS, ADD_TAGS, LOCK];
+pub const DUAL: &[Sql] = &[TAGS, ADD_TAGS, LOCK, CUSTOM_KEYS];
 
 #[derive(sqlx::FromRow)]
 pub(super) struct LeadRow {
@@ -291,4 +307,13 @@ pub async fn remove_demo(conn: &mut Conn, organization: &OrganizationId) -> sqlx
 /// All tags of an organization, in the order of the alphabet.
 pub async fn all_tags(conn: &mut Conn, organization: &OrganizationId) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar(ALL_TAGS).bind(organization.as_str()).fetch_all(conn).await
+}
+
+/// The names of custom fields that the newest leads have, in the order of the alphabet.
+pub async fn custom_keys(
+    conn: &mut Conn,
+    dialect: Dialect,
+    organization: &OrganizationId,
+) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar(CUSTOM_KEYS.of(dialect)).bind(organization.as_str()).fetch_all(conn).await
 }

@@ -27,8 +27,10 @@ pub mod report;
 pub mod row;
 pub mod selection;
 pub mod session;
+pub mod snippet;
 pub mod suppression;
 pub mod tally;
+pub mod template;
 pub mod usage;
 pub mod user;
 pub mod vault_canary;
@@ -286,8 +288,10 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         queue::STATEMENTS,
         selection::STATEMENTS,
         session::STATEMENTS,
+        snippet::STATEMENTS,
         suppression::STATEMENTS,
         tally::STATEMENTS,
+        template::STATEMENTS,
         usage::STATEMENTS,
         user::STATEMENTS,
         vault_canary::STATEMENTS,
@@ -307,7 +311,9 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         selection::DUAL,
         report::DUAL,
         suppression::DUAL,
+        snippet::DUAL,
         tally::DUAL,
+        template::DUAL,
         usage::DUAL,
         user::DUAL,
         webhook::DUAL,

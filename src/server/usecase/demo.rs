@@ -1,11 +1,11 @@
-//! Demo data: leads, accounts of the sandbox on all channels and a week of messages in all states, marked, removed with one
+//! Demo data: leads, templates, accounts of the sandbox on all channels and a week of messages in all states, marked, removed with one
 //! call.
 
 use crate::{
     domain::{
         account::Account,
         channel::{Channel, Provider},
-        id::{LeadId, OrganizationId},
+        id::{LeadId, OrganizationId, TemplateId},
         lead::LeadForm,
         message::{Direction, Failure, Message, Source, Status},
         time::{DAY, HOUR, MINUTE, Timestamp},
@@ -17,9 +17,10 @@ use crate::{
         error::Error,
         live::Topic,
         phone,
-        store::{self, Conn, message::StoredMessage, usage::Reservation},
+        store::{self, Conn, message::StoredMessage, template::NewVersion, usage::Reservation},
     },
 };
+use std::collections::BTreeMap;
 
 /// Channel, sender, name, daily limit.
 const ACCOUNTS: [(Channel, &str, &str, u32); 3] = [
@@ -34,6 +35,31 @@ const PEOPLE: [(&str, &str, &str, &[&str]); 4] = [
     ("Kim Lee", "Contoso", "kim", &["customer", "vip"]),
     ("Lee Wagner", "Fabrikam", "lee", &["trial"]),
     ("Robin Sato", "Tailspin Toys", "robin", &["fair 2026", "trial"]),
+];
+
+/// Channel, name, subject, text.
+const TEMPLATES: [(Channel, &str, Option<&str>, &str); 3] = [
+    (
+        Channel::Whatsapp,
+        "Follow-up after a call",
+        None,
+        "{Hi|Hello} {{ first_name or \"there\" }}, it was good to talk. Shall I send you the price list{% if company %} for \
+         {{ company }}{% endif %}?",
+    ),
+    (
+        Channel::Sms,
+        "Appointment reminder",
+        None,
+        "Hi {{ first_name or \"there\" }}, your appointment with {{ sender.name }} is tomorrow at 09:30. Reply C to cancel.",
+    ),
+    (
+        Channel::Email,
+        "Welcome",
+        Some("{Welcome|Good to have you}, {{ first_name or \"friend\" }}"),
+        "Dear {{ name | default(\"friend\") }},\n\nthank you for choosing us. {% if \"vip\" in tags %}As one of our best customers you \
+         have a number of your own to call.{% else %}Just answer this mail when you need us.{% endif %}\n\n{{ sender.name }}\n\n\
+         No more mails: {{ unsubscribe_url }}",
+    ),
 ];
 
 fn mailbox_of(person: usize) -> String {
@@ -70,6 +96,7 @@ pub async fn load(who: &Who) -> Result<(), Error> {
                 return Ok(());
             }
             let people = add_people(app, conn, organization, now).await?;
+            add_templates(app, conn, organization, now).await?;
             for (index, (channel, address, name, daily_limit)) in ACCOUNTS.into_iter().enumerate() {
                 let account = Account {
                     is_demo: true,
@@ -121,6 +148,21 @@ async fn add_people(
         people.push(Some(id));
     }
     Ok(people)
+}
+
+async fn add_templates(app: &App, conn: &mut Conn, organization: &OrganizationId, now: Timestamp) -> sqlx::Result<()> {
+    let mut versions = Vec::new();
+    for (channel, name, subject, body) in TEMPLATES {
+        let id: TemplateId = app.new_id();
+        store::template::insert(conn, &id, organization, name, channel, true, now).await?;
+        versions.push(NewVersion {
+            id,
+            subject: subject.map(str::to_owned),
+            body: body.to_owned(),
+            snippets: BTreeMap::new(),
+        });
+    }
+    store::template::add_versions(conn, app.db.dialect, organization, &versions, now).await
 }
 
 /// A week of one account's messages: two a day of the past, and today's up to now.
@@ -233,6 +275,7 @@ pub async fn remove(who: &Who) -> Result<(), Error> {
         .write(async |conn| {
             store::message::remove_demo(conn, organization).await?;
             store::lead::remove_demo(conn, organization).await?;
+            store::template::remove_demo(conn, organization).await?;
             store::account::remove_demo(conn, organization, now).await
         })
         .await?;
@@ -242,5 +285,7 @@ pub async fn remove(who: &Who) -> Result<(), Error> {
 
 fn changed(who: &Who) {
     who.app.live.publish(&who.organization.id, Topic::Accounts, None);
-    who.app.live.publish(&who.organization.id, Topic::Messages, None);
+    for topic in [Topic::Messages, Topic::Leads, Topic::Templates] {
+        who.app.live.publish(&who.organization.id, topic, None);
+    }
 }

@@ -8,5 +8,6 @@ pub mod not_found;
 pub mod settings;
 pub mod sign_in;
 pub mod suppression;
+pub mod template;
 pub mod unsubscribe;
 pub mod welcome;

@@ -25,6 +25,8 @@ pub struct Live {
     pub leads: RwSignal<u32>,
     /// Of the messages.
     pub messages: RwSignal<u32>,
+    /// Of the templates and snippets.
+    pub templates: RwSignal<u32>,
     /// Whether hints arrive.
     pub line: RwSignal<Line>,
 }
@@ -38,8 +40,13 @@ impl Live {
     /// For the pages below; the stream is opened in the browser only, and closed with the owner.
     pub fn provide() -> Self {
         let versions = || RwSignal::new(0);
-        let live =
-            Self { accounts: versions(), leads: versions(), messages: versions(), line: RwSignal::new(Line::Open) };
+        let live = Self {
+            accounts: versions(),
+            leads: versions(),
+            messages: versions(),
+            templates: versions(),
+            line: RwSignal::new(Line::Open),
+        };
         provide_context(live);
         Effect::new(move || {
             let source = StoredValue::new_local(None::<EventSource>);
@@ -63,6 +70,7 @@ impl Live {
         let _ = self.accounts.try_update(|n| *n += 1);
         let _ = self.leads.try_update(|n| *n += 1);
         let _ = self.messages.try_update(|n| *n += 1);
+        let _ = self.templates.try_update(|n| *n += 1);
     }
 
     fn connect(self, slot: StoredValue<Option<EventSource>, LocalStorage>) {
@@ -114,6 +122,7 @@ impl Live {
                 Some("accounts") => drop(self.accounts.try_update(|n| *n += 1)),
                 Some("leads") => drop(self.leads.try_update(|n| *n += 1)),
                 Some("messages") => drop(self.messages.try_update(|n| *n += 1)),
+                Some("templates") => drop(self.templates.try_update(|n| *n += 1)),
                 _ => {}
             }
         });

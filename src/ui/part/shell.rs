@@ -59,11 +59,12 @@ fn query(search: &str) -> String {
 }
 
 /// The pages of the navigation.
-const PAGES: [(&str, &str, Icon); 6] = [
+const PAGES: [(&str, &str, Icon); 7] = [
     ("/", "Dashboard", Icon::Bars),
     ("/accounts", "Accounts", Icon::Phone),
     ("/messages", "Messages", Icon::Messages),
     ("/leads", "Leads", Icon::People),
+    ("/templates", "Templates", Icon::Sheet),
     ("/suppressions", "Suppressions", Icon::Stop),
     ("/settings", "Settings", Icon::Settings),
 ];
