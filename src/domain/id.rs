@@ -75,6 +75,10 @@ ids! {
     TemplateId;
     /// A piece of text that templates share.
     SnippetId;
+    /// Steps that leads go through.
+    SequenceId;
+    /// A lead's run through a sequence.
+    EnrollmentId;
     /// One entry of a message's timeline.
     EventId;
     /// One try to hand a message to a provider.

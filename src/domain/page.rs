@@ -42,6 +42,11 @@ impl Limit {
         text.parse().ok().filter(|n| (1..=200).contains(n)).map(Self).ok_or(NotALimit)
     }
 
+    /// For work in the background: nobody reads such a page.
+    pub const fn batch() -> Self {
+        Self(1_000)
+    }
+
     /// Rows in the page.
     pub fn rows(self) -> usize {
         self.0.into()

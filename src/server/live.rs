@@ -13,6 +13,8 @@ pub enum Topic {
     Leads,
     /// Messages.
     Messages,
+    /// Sequences, campaigns and runs.
+    Sequences,
     /// Templates and snippets.
     Templates,
 }
@@ -24,6 +26,7 @@ impl Topic {
             Self::Accounts => "accounts",
             Self::Leads => "leads",
             Self::Messages => "messages",
+            Self::Sequences => "sequences",
             Self::Templates => "templates",
         }
     }

@@ -17,6 +17,7 @@ pub mod live;
 pub mod oracle;
 pub mod phone;
 pub mod platform;
+pub mod schedule;
 pub mod send;
 pub mod simulate;
 pub mod store;
@@ -85,6 +86,8 @@ pub struct Parts {
     ids: Ids,
     /// Keys of records of consent.
     pub consent_keys: usecase::consent::Keys,
+    /// Templates that were compiled.
+    pub texts: template::Texts,
     /// The providers.
     pub channels: Channels,
     /// The operator's own sender.
@@ -101,6 +104,8 @@ pub struct Parts {
     pub wake: Notify,
     /// Wakes the part of the worker that asks providers.
     pub wake_asking: Notify,
+    /// Wakes the part of the worker that takes steps of sequences.
+    pub wake_planning: Notify,
     /// Wakes the part of the worker that reads mailboxes.
     pub wake_reading: Notify,
     /// Whether providers can call us.
@@ -172,12 +177,14 @@ impl App {
             vault,
             clock,
             ids: Ids::default(),
+            texts: template::Texts::default(),
             consent_keys: usecase::consent::Keys::default(),
             channels,
             platform,
             live: Live::default(),
             wake: Notify::new(),
             wake_asking: Notify::new(),
+            wake_planning: Notify::new(),
             wake_reading: Notify::new(),
             can_be_called,
             stop: CancellationToken::new(),

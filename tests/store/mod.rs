@@ -210,7 +210,7 @@ pub fn new_message(organization: &OrganizationId, account: &AccountId) -> Stored
         updated_at: NOW,
     };
     let (account_id, organization_id) = (Some(account.clone()), organization.clone());
-    StoredMessage { message, account_id, organization_id, lease_token: None, accepted_at: None }
+    StoredMessage { message, account_id, organization_id, lease_token: None, accepted_at: None, origin: None }
 }
 
 /// Stores a message that is due now.

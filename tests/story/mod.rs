@@ -17,6 +17,7 @@ mod message;
 mod platform;
 mod retry;
 mod selection;
+mod sequence;
 mod session;
 mod waiting;
 mod webhook;

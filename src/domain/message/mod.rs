@@ -66,6 +66,8 @@ pub enum WaitingReason {
     Provider,
     /// It is to go out later.
     Scheduled,
+    /// Its sequence or campaign is held.
+    Paused,
     /// Others of the account leave first.
     Turn,
     /// Nobody knows whether it went out (status `unknown`): evidence, or a person, decides.
@@ -81,6 +83,7 @@ impl WaitingReason {
             Self::AccountError => "account_error",
             Self::Provider => "provider",
             Self::Scheduled => "scheduled",
+            Self::Paused => "paused",
             Self::Turn => "turn",
             Self::Evidence => "evidence",
         }
@@ -94,6 +97,7 @@ impl WaitingReason {
             Self::AccountError => "Account cannot send",
             Self::Provider => "Provider pauses",
             Self::Scheduled => "Scheduled",
+            Self::Paused => "Paused",
             Self::Turn => "In turn",
             Self::Evidence => "Needs evidence",
         }
@@ -107,6 +111,7 @@ impl WaitingReason {
             Self::AccountError,
             Self::Provider,
             Self::Scheduled,
+            Self::Paused,
             Self::Turn,
             Self::Evidence,
         ]

@@ -151,6 +151,16 @@ impl Input {
         }
     }
 
+    /// Whatever is in it; null when it is not there.
+    pub fn value(&mut self, name: &str) -> Value {
+        self.fields.remove(name).unwrap_or(Value::Null)
+    }
+
+    /// Does not mind a field that answers have and nobody can set.
+    pub fn forget(&mut self, name: &str) {
+        self.fields.remove(name);
+    }
+
     /// True when the field is there, whatever is in it.
     pub fn has(&self, name: &str) -> bool {
         self.fields.contains_key(name)

@@ -14,7 +14,9 @@ mod message;
 mod messaging_account;
 mod pace;
 pub mod page;
+mod rules;
 mod selection;
+mod sequence;
 mod session;
 mod suppression;
 mod template;
@@ -149,6 +151,12 @@ fn rest() -> Router<HttpState> {
         .route("/api/leads/{id}", get(lead::load).patch(lead::update).delete(lead::delete))
         .route("/api/leads/{id}/merge", post(lead::merge))
         .route("/api/leads/{id}/unmerge", post(lead::unmerge))
+        .route("/api/sequences", get(sequence::list).post(sequence::create))
+        .route("/api/sequences/{id}", get(sequence::load).patch(sequence::update).delete(sequence::delete))
+        .route("/api/sequences/{id}/enroll", post(sequence::enroll))
+        .route("/api/sequences/{id}/enrollments", get(sequence::list_enrollments))
+        .route("/api/enrollments/{id}/stop", post(sequence::stop_enrollment))
+        .route("/api/rules", get(rules::load).patch(rules::update))
         .route("/api/suppressions", get(suppression::list).post(suppression::create))
         .route("/api/suppressions/{id}", axum::routing::delete(suppression::delete))
         .route("/u/{token}", post(unsubscribe::leave))
@@ -216,6 +224,16 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("DELETE", "/api/leads/{id}"),
     ("POST", "/api/leads/{id}/merge"),
     ("POST", "/api/leads/{id}/unmerge"),
+    ("GET", "/api/sequences"),
+    ("POST", "/api/sequences"),
+    ("GET", "/api/sequences/{id}"),
+    ("PATCH", "/api/sequences/{id}"),
+    ("DELETE", "/api/sequences/{id}"),
+    ("POST", "/api/sequences/{id}/enroll"),
+    ("GET", "/api/sequences/{id}/enrollments"),
+    ("POST", "/api/enrollments/{id}/stop"),
+    ("GET", "/api/rules"),
+    ("PATCH", "/api/rules"),
     ("GET", "/api/suppressions"),
     ("POST", "/api/suppressions"),
     ("DELETE", "/api/suppressions/{id}"),

@@ -44,6 +44,17 @@ const FIND: &str = concat!(select!(), "lead l where l.id = $1 and l.organization
 const FIND_SAME: &str = "select id from lead where organization_id = $1 and email = $2 and id <> $5 \
      union select id from lead where organization_id = $1 and phone_key in ($3, $4) and id <> $5 \
      union select id from lead where organization_id = $1 and whatsapp_key in ($3, $4) and id <> $5 order by id limit 1";
+macro_rules! find_many {
+    ($dialect:ident) => {
+        concat!(
+            "select l.id, l.name, l.company, l.email, l.phone, l.phone_number, l.whatsapp, l.whatsapp_number, l.time_zone, \
+             l.custom, l.notes, l.demo_at, l.created_at, l.updated_at, null as contacted_at, null as replied_at from ",
+            rows!($dialect, id text),
+            " cross join lead l where l.id = x.id and l.organization_id = $2 order by l.id"
+        )
+    };
+}
+const FIND_MANY: Sql = Sql { sqlite: find_many!(sqlite), postgres: find_many!(postgres) };
 /// Whose address it is: $2 is an e-mail address, or a number's key.
 const FIND_BY_EMAIL: &str = "select id from lead where organization_id = $1 and email = $2";
 const FIND_BY_NUMBER: &str =
@@ -123,7 +134,7 @@ pub const STATEMENTS: &[&str] = &[
 ];
 
 /// Statements that differ.
-pub const DUAL: &[Sql] = &[TAGS, ADD_TAGS, LOCK, CUSTOM_KEYS];
+pub const DUAL: &[Sql] = &[FIND_MANY, TAGS, ADD_TAGS, LOCK, CUSTOM_KEYS];
 
 #[derive(sqlx::FromRow)]
 pub(super) struct LeadRow {
@@ -202,6 +213,20 @@ pub async fn find(
     let Some(mut lead) = found.map(LeadRow::read).transpose()? else { return Ok(None) };
     add_known_tags(conn, dialect, std::slice::from_mut(&mut lead)).await?;
     Ok(Some(lead))
+}
+
+/// Those of these leads that the organization has, without when they were last written to and last answered.
+pub async fn find_many<'a>(
+    conn: &mut Conn,
+    dialect: Dialect,
+    organization: &OrganizationId,
+    ids: impl IntoIterator<Item = &'a LeadId>,
+) -> sqlx::Result<Vec<Lead>> {
+    let query = sqlx::query_as(FIND_MANY.of(dialect)).bind(batch_of_ids(ids)).bind(organization.as_str());
+    let found: Vec<LeadRow> = query.fetch_all(&mut *conn).await?;
+    let mut leads = found.into_iter().map(LeadRow::read).collect::<sqlx::Result<Vec<_>>>()?;
+    add_known_tags(conn, dialect, &mut leads).await?;
+    Ok(leads)
 }
 
 /// Nobody else changes the organization's leads until the transaction ends.

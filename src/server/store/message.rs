@@ -7,7 +7,7 @@ use super::{
 };
 use crate::domain::{
     channel::Channel,
-    id::{AccountId, EventId, LeadId, MessageId, OrganizationId},
+    id::{AccountId, EnrollmentId, EventId, LeadId, MessageId, OrganizationId, SequenceId},
     message::{Direction, Event, Failure, Message, MessageFilter, Source, Status, Waiting, WaitingReason},
     page::Page,
     time::Timestamp,
@@ -20,7 +20,7 @@ macro_rules! select {
             "select m.id, m.organization_id, m.account_id, m.lead_id, m.channel, m.direction, m.sender, m.recipient, m.subject, \
              m.body, m.segments, m.status, m.attempts, m.provider_message_id, m.error_code, m.error_message, \
              m.error_retryable, m.waiting_reason, m.waiting_since, m.waiting_until, m.waiting_detail, m.lease_token, \
-             m.accepted_at, m.demo_at, m.created_at, m.updated_at, \
+             m.accepted_at, m.demo_at, m.sequence_id, m.enrollment_id, m.step, m.created_at, m.updated_at, \
              (select a.platform from account a where a.id = m.account_id) as platform from message m ",
             $rest
         )
@@ -56,15 +56,15 @@ macro_rules! insert {
         concat!(
             "insert into message (id, organization_id, account_id, lead_id, channel, direction, sender, recipient, subject, body, \
              segments, status, attempts, provider_message_id, error_code, error_message, error_retryable, waiting_reason, \
-             waiting_since, waiting_until, waiting_detail, due_at, accepted_at, demo_at, created_at, updated_at) \
+             waiting_since, waiting_until, waiting_detail, due_at, accepted_at, demo_at, sequence_id, enrollment_id, step, created_at, updated_at) \
              select x.id, x.organization_id, x.account_id, x.lead_id, x.channel, x.direction, x.sender, x.recipient, x.subject, x.body, \
              x.segments, x.status, x.attempts, x.provider_message_id, x.error_code, x.error_message, x.error_retryable, x.waiting_reason, \
-             x.waiting_since, x.waiting_until, x.waiting_detail, x.due_at, x.accepted_at, x.demo_at, x.created_at, x.updated_at from ",
+             x.waiting_since, x.waiting_until, x.waiting_detail, x.due_at, x.accepted_at, x.demo_at, x.sequence_id, x.enrollment_id, x.step, x.created_at, x.updated_at from ",
             rows!(
                 $dialect, id text, organization_id text, account_id text, lead_id text, channel text, direction text, sender text,
                 recipient text, subject text, body text, segments bigint, status text, attempts bigint, provider_message_id text,
                 error_code text, error_message text, error_retryable text, waiting_reason text, waiting_since bigint,
-                waiting_until bigint, waiting_detail text, due_at bigint, accepted_at bigint, demo_at bigint, created_at bigint,
+                waiting_until bigint, waiting_detail text, due_at bigint, accepted_at bigint, demo_at bigint, sequence_id text, enrollment_id text, step bigint, created_at bigint,
                 updated_at bigint
             )
         )
@@ -123,6 +123,9 @@ pub(super) struct MessageRow {
     lease_token: Option<String>,
     accepted_at: Option<i64>,
     demo_at: Option<i64>,
+    sequence_id: Option<String>,
+    enrollment_id: Option<String>,
+    step: Option<i64>,
     created_at: i64,
     updated_at: i64,
     platform: Option<String>,
@@ -141,6 +144,19 @@ pub struct StoredMessage {
     pub lease_token: Option<String>,
     /// When the provider took it.
     pub accepted_at: Option<Timestamp>,
+    /// Which step of whose run it is.
+    pub origin: Option<Origin>,
+}
+
+/// That a message is a step of a lead's run through a sequence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Through which sequence.
+    pub sequence: SequenceId,
+    /// The run.
+    pub enrollment: EnrollmentId,
+    /// From 0.
+    pub step: u32,
 }
 
 fn failure(code: Option<String>, message: Option<String>, retryable: Option<&str>) -> Option<Failure> {
@@ -155,6 +171,14 @@ impl MessageRow {
                 since: Timestamp(since),
                 until: self.waiting_until.map(Timestamp),
                 detail: self.waiting_detail.unwrap_or_default(),
+            }),
+            _ => None,
+        };
+        let origin = match (self.sequence_id, self.enrollment_id, self.step) {
+            (Some(sequence), Some(enrollment), Some(step)) => Some(Origin {
+                sequence: row::id("sequence_id", sequence)?,
+                enrollment: row::id("enrollment_id", enrollment)?,
+                step: row::count("step", step)?,
             }),
             _ => None,
         };
@@ -185,6 +209,7 @@ impl MessageRow {
             organization_id: row::id("organization_id", self.organization_id)?,
             lease_token: self.lease_token,
             accepted_at: self.accepted_at.map(Timestamp),
+            origin,
         })
     }
 }
@@ -318,6 +343,9 @@ struct NewRow<'a> {
     due_at: i64,
     accepted_at: Option<i64>,
     demo_at: Option<i64>,
+    sequence_id: Option<&'a str>,
+    enrollment_id: Option<&'a str>,
+    step: Option<u32>,
     created_at: i64,
     updated_at: i64,
 }
@@ -351,6 +379,9 @@ impl<'a> NewRow<'a> {
             due_at: due_at.0,
             accepted_at: stored.accepted_at.map(|at| at.0),
             demo_at: message.is_demo.then_some(message.created_at.0),
+            sequence_id: stored.origin.as_ref().map(|origin| origin.sequence.as_str()),
+            enrollment_id: stored.origin.as_ref().map(|origin| origin.enrollment.as_str()),
+            step: stored.origin.as_ref().map(|origin| origin.step),
             created_at: message.created_at.0,
             updated_at: message.updated_at.0,
         }

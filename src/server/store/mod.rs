@@ -14,6 +14,7 @@ pub mod attempt;
 pub mod audience;
 pub mod consent;
 pub mod dashboard;
+pub mod enrollment;
 pub mod guess;
 pub mod idempotency;
 pub mod lane;
@@ -25,7 +26,9 @@ pub mod oracle;
 pub mod queue;
 pub mod report;
 pub mod row;
+pub mod rules;
 pub mod selection;
+pub mod sequence;
 pub mod session;
 pub mod snippet;
 pub mod suppression;
@@ -277,6 +280,7 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         audience::STATEMENTS,
         consent::STATEMENTS,
         dashboard::STATEMENTS,
+        enrollment::STATEMENTS,
         guess::STATEMENTS,
         idempotency::STATEMENTS,
         lane::STATEMENTS,
@@ -286,7 +290,9 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         message::STATEMENTS,
         oracle::STATEMENTS,
         queue::STATEMENTS,
+        rules::STATEMENTS,
         selection::STATEMENTS,
+        sequence::STATEMENTS,
         session::STATEMENTS,
         snippet::STATEMENTS,
         suppression::STATEMENTS,
@@ -302,6 +308,7 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         attempt::DUAL,
         audience::DUAL,
         consent::DUAL,
+        enrollment::DUAL,
         idempotency::DUAL,
         lane::DUAL,
         lead::DUAL,
@@ -309,6 +316,7 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         message::DUAL,
         queue::DUAL,
         selection::DUAL,
+        sequence::DUAL,
         report::DUAL,
         suppression::DUAL,
         snippet::DUAL,

@@ -17,7 +17,7 @@ use crate::domain::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::{FromRow, Row};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Accounts with something due that may send. Each queue is only looked at its head, and a lane that is blocked not at
 /// all: a campaign that waits for tomorrow costs nothing today.
@@ -25,6 +25,17 @@ const DUE_ACCOUNTS: &str = "select a.id, a.provider from account a left join lan
      where a.paused_at is null and a.stopped_at is null and a.deleted_at is null \
      and coalesce(l.blocked_until, 0) <= $1 and coalesce(l.next_at, 0) <= $2 \
      and exists (select 1 from message m where m.account_id = a.id and m.status = 'queued' and m.due_at <= $1)";
+macro_rules! count_many {
+    ($dialect:ident) => {
+        gather!(
+            $dialect,
+            [id, count],
+            "select x.id, (select count(*) from message m where m.account_id = x.id and m.status = 'queued') as count from ",
+            rows!($dialect, id text)
+        )
+    };
+}
+const COUNT_MANY: Sql = Sql { sqlite: count_many!(sqlite), postgres: count_many!(postgres) };
 const COUNT_QUEUED: &str = "select count(*) from message where account_id = $1 and status = 'queued'";
 
 macro_rules! due {
@@ -150,7 +161,7 @@ pub const STATEMENTS: &[&str] = &[
     HAS_TWIN,
 ];
 /// Statements that differ.
-pub const DUAL: &[Sql] = &[DUE, CLAIM, HELD, SUPPRESS, LOCK, ACCEPT_ATTEMPTS, ACCEPT];
+pub const DUAL: &[Sql] = &[DUE, COUNT_MANY, CLAIM, HELD, SUPPRESS, LOCK, ACCEPT_ATTEMPTS, ACCEPT];
 
 /// Accounts that have something due and may send before `horizon`.
 pub async fn due_accounts(
@@ -162,6 +173,22 @@ pub async fn due_accounts(
     rows.into_iter()
         .map(|(id, provider)| Ok((row::id("id", id)?, row::value("provider", &provider, Provider::from_name)?)))
         .collect()
+}
+
+/// Messages that wait, by account.
+pub async fn count_many<'a>(
+    conn: &mut Conn,
+    dialect: Dialect,
+    accounts: impl IntoIterator<Item = &'a AccountId>,
+) -> sqlx::Result<HashMap<AccountId, u32>> {
+    #[derive(Deserialize)]
+    struct Row {
+        id: AccountId,
+        count: u32,
+    }
+    let query = sqlx::query_scalar(COUNT_MANY.of(dialect)).bind(batch_of_ids(accounts));
+    let text: String = query.fetch_one(conn).await?;
+    Ok(gathered::<Row>(&text)?.into_iter().map(|row| (row.id, row.count)).collect())
 }
 
 /// How many messages of an account are queued.

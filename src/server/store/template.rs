@@ -300,9 +300,8 @@ pub async fn list_versions(
 
 /// Who holds on to versions of a template, in words that end the sentence "It is used by …". Whoever keeps a template's id looks
 /// it up here.
-#[expect(clippy::unused_async, reason = "whoever pins versions will ask the database")]
-pub async fn holder(_: &mut Conn, _: &TemplateId, _: &OrganizationId) -> sqlx::Result<Option<String>> {
-    Ok(None)
+pub async fn holder(conn: &mut Conn, id: &TemplateId, organization: &OrganizationId) -> sqlx::Result<Option<String>> {
+    Ok(super::sequence::holder(conn, id, organization).await?.map(|name| format!("the sequence {name}")))
 }
 
 /// Forgets a template with its versions. False when the organization has none of that id.

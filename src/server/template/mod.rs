@@ -56,6 +56,29 @@ pub struct Compiled {
     has_subject: bool,
 }
 
+/// Versions that were compiled: they never change.
+#[derive(Default)]
+pub struct Texts(Mutex<BTreeMap<(TemplateId, u32), Arc<Compiled>>>);
+
+/// Versions that are kept compiled.
+const KEPT: usize = 200;
+
+impl Texts {
+    /// One that is kept.
+    pub fn get(&self, version: &(TemplateId, u32)) -> Option<Arc<Compiled>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(version).cloned()
+    }
+
+    /// Keeps one.
+    pub fn keep(&self, version: (TemplateId, u32), compiled: Compiled) -> Arc<Compiled> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= KEPT {
+            kept.clear(); // rare, and soon made again
+        }
+        kept.entry(version).or_insert_with(|| Arc::new(compiled)).clone()
+    }
+}
+
 /// What a lead gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendered {

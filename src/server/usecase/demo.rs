@@ -183,7 +183,14 @@ async fn fill(
         let lead_id = people.get(person).cloned().flatten();
         let message = Message { lead_id, ..message(account, person, body, status, at) };
         let (account_id, organization_id) = (Some(account.id.clone()), organization.clone());
-        let stored = StoredMessage { message, account_id, organization_id, lease_token: None, accepted_at: Some(at) };
+        let stored = StoredMessage {
+            message,
+            account_id,
+            organization_id,
+            lease_token: None,
+            accepted_at: Some(at),
+            origin: None,
+        };
         store::message::insert(conn, app.db.dialect, &stored, at).await?;
         story(app, conn, &stored.message, at).await?;
         let (day, _) = day_of(at, "UTC");

@@ -16,7 +16,7 @@ use crate::{
         live::Topic,
         phone,
         store::{self, Conn, merge::Merge},
-        usecase::{consent, suppression},
+        usecase::{consent, enrollment, suppression},
     },
 };
 
@@ -47,6 +47,9 @@ pub async fn update(who: &Who, id: &LeadId, change: impl FnOnce(LeadForm) -> Lea
             let new = parse(&change(LeadForm::from(&before)), &[&before])?;
             refuse_same(conn, who, &new, Some(id)).await?;
             keep(conn, who, &before, &new).await?;
+            if new.tags.iter().any(|tag| !before.tags.contains(tag)) {
+                enrollment::tagged(app, conn, organization, id).await?;
+            }
             Ok::<_, Error>(consent::inherit(app, conn, organization, &[new.ways()]).await?)
         })
         .await?;

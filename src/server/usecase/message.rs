@@ -400,6 +400,7 @@ async fn prepare(
         organization_id: who.organization.id.clone(),
         lease_token: None,
         accepted_at: None,
+        origin: None,
     };
     explain(&mut message, stored, now);
     let mut event = store::message::event(who.app.new_id(), now, status, Source::Api);

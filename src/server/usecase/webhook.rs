@@ -25,6 +25,7 @@ use crate::{
         usecase::{
             account,
             consent::{self, Said},
+            enrollment,
             report::{self, News},
         },
     },
@@ -219,7 +220,7 @@ pub async fn take_in(
     }
     let now = app.clock.now();
     let organization = &stored.organization_id;
-    let lead_id = store::lead::find_by_address(conn, organization, account.channel, &inbound.from).await?;
+    let lead = store::lead::find_by_address(conn, organization, account.channel, &inbound.from).await?;
     let way = Way { channel: account.channel, address: inbound.from.clone() };
     let wish = wish(app, conn, organization, &way, inbound).await?;
     let message = Message {
@@ -232,7 +233,7 @@ pub async fn take_in(
         body: inbound.body.clone(),
         status: Status::Delivered,
         account_id: stored.shown_id(),
-        lead_id,
+        lead_id: lead.clone(),
         provider_message_id: Some(inbound.provider_message_id.clone()),
         segments: if account.channel == Channel::Sms {
             crate::domain::segment::measure(&inbound.body).count.max(1)
@@ -248,7 +249,8 @@ pub async fn take_in(
     };
     let (account_id, organization_id) = (Some(account.id.clone()), stored.organization_id.clone());
     let id = message.id.clone();
-    let new = StoredMessage { message, account_id, organization_id, lease_token: None, accepted_at: Some(now) };
+    let new =
+        StoredMessage { message, account_id, organization_id, lease_token: None, accepted_at: Some(now), origin: None };
     store::message::insert(conn, app.db.dialect, &new, now).await?;
     let mut event = store::message::event(app.new_id(), now, Status::Delivered, Source::Webhook);
     event.detail = Some(received(wish).to_owned());
@@ -256,6 +258,9 @@ pub async fn take_in(
     let mut tally = Tally::default();
     tally.count(&stored.organization_id, account.channel, Kind::Received);
     tally.save(conn, app.db.dialect, now).await?;
+    if let Some(lead) = &lead {
+        enrollment::answered(app, conn, organization, lead).await?;
+    }
     let said = wish.and_then(Wish::act).map(|act| Said {
         organization: organization.clone(),
         act,

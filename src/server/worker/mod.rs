@@ -11,6 +11,7 @@ mod outcome;
 mod poll;
 mod resolve;
 mod send;
+mod sequence;
 pub mod skew;
 
 use crate::{
@@ -110,6 +111,7 @@ impl Worker {
         // Asking providers may take long: it never holds up what is to leave.
         let asking = tokio::spawn(self.clone().ask());
         let reading = tokio::spawn(self.clone().read());
+        let planning = tokio::spawn(self.clone().plan());
         while !app.stop.is_cancelled() {
             app.beat();
             let done = guarded(self.claim_pass()).await;
@@ -121,7 +123,7 @@ impl Worker {
             lanes.take_back(&accounts)
         };
         self.withhold(ready, "Tern was stopped before it was sent.");
-        let _ = tokio::join!(asking, reading);
+        let _ = tokio::join!(asking, reading, planning);
         self.0.tasks.close();
         let _ = tokio::time::timeout(DRAIN, self.0.tasks.wait()).await;
     }
@@ -135,6 +137,32 @@ impl Worker {
                 done = guarded(poll::pass(app)) => done,
             };
             self.rest(done, &app.wake_asking).await;
+        }
+    }
+
+    /// Takes steps of sequences until the application stops.
+    async fn plan(self) {
+        let app = &self.0.app;
+        while !app.stop.is_cancelled() {
+            let mut is_more = false;
+            let done = guarded(async {
+                is_more = sequence::pass(app).await?;
+                Ok(())
+            });
+            if let Err(error) = done.await {
+                tracing::error!(error.cause = %error, "a pass over the sequences failed");
+            }
+            if is_more {
+                continue;
+            }
+            let next = async { store::enrollment::next_due(&mut *app.db.read().await?).await }.await.ok().flatten();
+            // What is due and had no room is looked at again; on PostgreSQL others may add something unheard.
+            let pause = next.map_or(30 * SECOND, |at| (at.0 - app.clock.now().0).clamp(SECOND, 5 * SECOND));
+            tokio::select! {
+                () = app.stop.cancelled() => {}
+                () = app.wake_planning.notified() => {}
+                () = tokio::time::sleep(Duration::from_millis(pause.unsigned_abs())) => {}
+            }
         }
     }
 
@@ -200,8 +228,9 @@ impl Worker {
         Duration::from_millis(u64::try_from(until).unwrap_or(1_000))
     }
 
-    /// Claims and starts everything that is due; asks providers that are to be asked; reads mailboxes that are to be read.
+    /// Takes steps that are due; claims and starts everything that is due; asks providers that are to be asked; reads mailboxes that are to be read.
     pub async fn pass(&self) -> Result<(), Error> {
+        while sequence::pass(&self.0.app).await? {}
         self.claim_pass().await?;
         poll::pass(&self.0.app).await?;
         mailbox::pass(&self.0.app).await

@@ -25,6 +25,8 @@ pub struct Live {
     pub leads: RwSignal<u32>,
     /// Of the messages.
     pub messages: RwSignal<u32>,
+    /// Of the sequences.
+    pub sequences: RwSignal<u32>,
     /// Of the templates and snippets.
     pub templates: RwSignal<u32>,
     /// Whether hints arrive.
@@ -44,6 +46,7 @@ impl Live {
             accounts: versions(),
             leads: versions(),
             messages: versions(),
+            sequences: versions(),
             templates: versions(),
             line: RwSignal::new(Line::Open),
         };
@@ -70,6 +73,7 @@ impl Live {
         let _ = self.accounts.try_update(|n| *n += 1);
         let _ = self.leads.try_update(|n| *n += 1);
         let _ = self.messages.try_update(|n| *n += 1);
+        let _ = self.sequences.try_update(|n| *n += 1);
         let _ = self.templates.try_update(|n| *n += 1);
     }
 
@@ -122,6 +126,7 @@ impl Live {
                 Some("accounts") => drop(self.accounts.try_update(|n| *n += 1)),
                 Some("leads") => drop(self.leads.try_update(|n| *n += 1)),
                 Some("messages") => drop(self.messages.try_update(|n| *n += 1)),
+                Some("sequences") => drop(self.sequences.try_update(|n| *n += 1)),
                 Some("templates") => drop(self.templates.try_update(|n| *n += 1)),
                 _ => {}
             }

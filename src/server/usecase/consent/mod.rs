@@ -19,6 +19,7 @@ use crate::{
         id::{MessageId, OrganizationId, SuppressionId},
         lead::Way,
         message::Failure,
+        sequence::StopReason,
     },
     server::{
         App,
@@ -104,6 +105,10 @@ pub async fn record(app: &App, conn: &mut Conn, said: &[Said]) -> sqlx::Result<(
         of.entry(&one.organization).or_default().push(one);
     }
     for (organization, said) in of {
+        // Before the end of the record is locked: runs come before it in the order of locks.
+        for one in &said {
+            end_runs(app, conn, one).await?;
+        }
         let key = need_key(app, conn, organization).await?;
         let head = store::consent::lock(conn, app.db.dialect, organization).await?;
         let mut entries = Vec::with_capacity(said.len());
@@ -120,6 +125,20 @@ pub async fn record(app: &App, conn: &mut Conn, said: &[Said]) -> sqlx::Result<(
         append(app, conn, organization, &key, head, entries).await?;
     }
     Ok(())
+}
+
+/// Whoever does not want to be written to, or cannot be, is in no sequence any more.
+async fn end_runs(app: &App, conn: &mut Conn, said: &Said) -> sqlx::Result<()> {
+    let reason = match said.act {
+        Act::Bounced => StopReason::Bounced,
+        act if act.is_of_person() && act.is_stop() == Some(true) => StopReason::OptedOut,
+        _ => return Ok(()),
+    };
+    let (organization, way) = (&said.organization, &said.way);
+    match store::lead::find_by_address(conn, organization, way.channel, &way.address).await? {
+        Some(lead) => super::enrollment::left(app, conn, organization, &lead, reason).await,
+        None => Ok(()),
+    }
 }
 
 fn entry(app: &App, said: &Said, fingerprint: String) -> Entry {
