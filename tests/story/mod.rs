@@ -17,6 +17,7 @@ mod platform;
 mod retry;
 mod selection;
 mod session;
+mod template;
 mod waiting;
 mod webhook;
 
