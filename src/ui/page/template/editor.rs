@@ -108,8 +108,7 @@ fn TemplateOf() -> impl IntoView {
                 match template_of.await {
                     // What is inside loads by itself: the server must not walk through it twice (see the shell).
                     Ok(Some(template)) => {
-                        let restored = Callback::new(move |()| template_of.refetch());
-                        EitherOf3::A(Unsuspend::new(move || view! { <Existing template restored /> }))
+                        EitherOf3::A(Unsuspend::new(move || view! { <Existing template /> }))
                     }
                     Ok(None) => {
                         EitherOf3::B(
@@ -137,16 +136,13 @@ fn TemplateOf() -> impl IntoView {
 }
 
 #[component]
-fn Existing(
-    template: Template,
-    /// Hears that it says something else now.
-    restored: Callback<()>,
-) -> impl IntoView {
+fn Existing(template: Template) -> impl IntoView {
     let id = template.id.to_string();
     let name = RwSignal::new(template.name.clone());
+    let restored = RwSignal::new(None::<Template>);
     view! {
         <Head template=template.clone() name />
-        <Editor template saved=name />
+        <Editor template saved=name restored />
         <Versions id restored />
     }
 }
@@ -196,6 +192,9 @@ fn Editor(
     /// Hears what it is called, when it is saved.
     #[prop(optional)]
     saved: RwSignal<String>,
+    /// What it says again, after somebody went back to another version.
+    #[prop(optional)]
+    restored: RwSignal<Option<Template>>,
 ) -> impl IntoView {
     let (live, toasts) = (Live::get(), Toasts::get());
     let hydrated = Hydrated::get();
@@ -244,6 +243,12 @@ fn Editor(
         }
         let _ = waiting.try_set_value(set_timeout_with_handle(look, PAUSE).ok());
     };
+    Effect::new(move || {
+        if let Some(Template { subject, body, .. }) = restored.get() {
+            fill(&subject.unwrap_or_default(), &body);
+            changed();
+        }
+    });
     // Where the cursor was last: what is inserted goes there.
     let in_subject = RwSignal::new(false);
     view! {
@@ -392,11 +397,26 @@ fn Words(in_subject: RwSignal<bool>, changed: Callback<()>) -> impl IntoView {
     }
 }
 
-/// Puts a text where the cursor was: into the subject if that was typed into last, else into the body.
-fn insert(text: &str, is_subject: bool) {
+/// The fields of the texts.
+fn fields() -> (Option<HtmlInputElement>, Option<HtmlTextAreaElement>) {
     let find = |id| document().get_element_by_id(id);
     let subject = find("f-subject").and_then(|field| field.dyn_into::<HtmlInputElement>().ok());
-    let body = find("f-body").and_then(|field| field.dyn_into::<HtmlTextAreaElement>().ok());
+    (subject, find("f-body").and_then(|field| field.dyn_into::<HtmlTextAreaElement>().ok()))
+}
+
+fn fill(subject: &str, body: &str) {
+    let fields = fields();
+    if let Some(field) = fields.0 {
+        field.set_value(subject);
+    }
+    if let Some(field) = fields.1 {
+        field.set_value(body);
+    }
+}
+
+/// Puts a text where the cursor was: into the subject if that was typed into last, else into the body.
+fn insert(text: &str, is_subject: bool) {
+    let (subject, body) = fields();
     match (subject, body) {
         (Some(field), _) if is_subject => {
             let _ = field.set_range_text(text);

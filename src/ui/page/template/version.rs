@@ -5,7 +5,10 @@ use crate::{
         error::ApiError,
         template::{RestoreTemplate, list_versions},
     },
-    domain::{page::Page, template::Version},
+    domain::{
+        page::Page,
+        template::{Template, Version},
+    },
     ui::part::{
         error_box::ErrorBox,
         live::Live,
@@ -24,7 +27,7 @@ type Loaded = Resource<Result<Page<Version>, ApiError>>;
 pub fn Versions(
     id: String,
     /// Hears that the template says something else now.
-    restored: Callback<()>,
+    restored: RwSignal<Option<Template>>,
 ) -> impl IntoView {
     let live = Live::get();
     let query = use_query_map();
@@ -65,13 +68,13 @@ pub fn Versions(
 }
 
 #[component]
-fn Row(id: String, version: Version, is_current: bool, restored: Callback<()>) -> impl IntoView {
+fn Row(id: String, version: Version, is_current: bool, restored: RwSignal<Option<Template>>) -> impl IntoView {
     let (live, toasts) = (Live::get(), Toasts::get());
     let number = version.version;
     let restore = Post::to::<RestoreTemplate>(move |template| {
         toasts.good(format!("Version {number} is there again, as version {}.", template.version));
         live.resync();
-        restored.run(());
+        let _ = restored.try_set(Some(template));
     })
     .or_toast();
     view! {
