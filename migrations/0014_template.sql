@@ -34,6 +34,7 @@ create table snippet (
     created_at bigint not null,
     updated_at bigint not null
 );
+create index snippet_page on snippet (organization_id, id);
 create unique index snippet_name on snippet (organization_id, name);
 
 -- Which templates use a snippet now.

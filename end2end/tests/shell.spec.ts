@@ -17,7 +17,7 @@ test("axe finds nothing serious on any page, light and dark", async ({ page }) =
   await look("/accounts");
   await page.getByRole("button", { name: "Explore with demo data" }).click();
   await expect(page.getByRole("row", { name: "Reminders" })).toBeVisible();
-  for (const path of ["/", "/accounts", "/accounts?add=1", "/messages", "/messages?compose=1", "/messages?q=nothing-matches", "/leads", "/leads?add=1", "/suppressions", "/suppressions?add=1", "/settings"]) {
+  for (const path of ["/", "/accounts", "/accounts?add=1", "/messages", "/messages?compose=1", "/messages?q=nothing-matches", "/leads", "/leads?add=1", "/templates", "/templates/new", "/templates/snippets", "/suppressions", "/suppressions?add=1", "/settings"]) {
     await look(path);
   }
   const edit = await page.goto("/accounts").then(() => page.getByRole("link", { name: "Edit Reminders" }).getAttribute("href"));
@@ -58,7 +58,7 @@ test("nothing scrolls sideways at 320 pixels", async ({ page }) => {
   await signUp(page);
   await page.getByRole("button", { name: "Explore with demo data" }).click();
   await expect(page.getByText("Sales WhatsApp").first()).toBeVisible();
-  for (const path of ["/", "/accounts", "/accounts?add=1", "/messages", "/messages?compose=1", "/leads", "/leads?add=1", "/suppressions", "/suppressions?add=1", "/settings"]) {
+  for (const path of ["/", "/accounts", "/accounts?add=1", "/messages", "/messages?compose=1", "/leads", "/leads?add=1", "/templates", "/templates/new", "/templates/snippets", "/suppressions", "/suppressions?add=1", "/settings"]) {
     await open(page, path);
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     expect(overflow, path).toBeLessThanOrEqual(0);
@@ -69,7 +69,7 @@ test("no table is cut off, however wide the window is", async ({ page }) => {
   await signUp(page);
   await page.getByRole("button", { name: "Explore with demo data" }).click();
   await expect(page.getByRole("row", { name: "Reminders" })).toBeVisible();
-  for (const path of ["/", "/accounts", "/messages", "/leads", "/suppressions", "/settings"]) {
+  for (const path of ["/", "/accounts", "/messages", "/leads", "/templates", "/suppressions", "/settings"]) {
     await open(page, path);
     for (const width of [1440, 1280, 1241, 1024, 800, 600, 375]) {
       await page.setViewportSize({ width, height: 800 });
@@ -98,6 +98,8 @@ test("a stranger finds nothing: unknown pages and foreign ids", async ({ page, t
   await expect(page.getByRole("heading", { name: "Not found" })).toBeVisible();
   const foreign = await page.goto("/messages/01M89BH978YP525ND5E3FJDC8E");
   expect(foreign!.status()).toBe(404);
+  await expect(page.getByText("Not found")).toBeVisible();
+  expect((await page.goto("/templates/01M89BH978YP525ND5E3FJDC8E"))!.status()).toBe(404);
   await expect(page.getByText("Not found")).toBeVisible();
   expect((await fetch(`${tern.url}/accounts`, { redirect: "manual", headers: { accept: "text/html" } })).status).toBe(302);
 });

@@ -9,6 +9,7 @@ mod migration;
 mod queue;
 mod session;
 mod statement;
+mod template;
 mod usage;
 mod user;
 mod vault_canary;

@@ -200,3 +200,19 @@ async fn what_can_be_canceled_is_found_in_the_queues() {
     goes_by("(m.due_at, m.id) > ($7, $8)", "message_due (account_id=? AND (due_at,id)>(?,?))").await;
     goes_by("as hit from account a cross join message m", "message_due (account_id=?)").await;
 }
+
+#[tokio::test]
+async fn templates_and_snippets_are_found_by_an_index() {
+    for (part, by) in [
+        ("where t.organization_id = $1 and t.id < $2", "template_page (organization_id=? AND id<?)"),
+        ("where u.organization_id = $1 and u.name = $2) order by", "template_snippet_1 (organization_id=? AND name=?)"),
+        ("v.version < $3 order by v.version desc", "(template_id=? AND version<?)"),
+        ("snippet s where s.organization_id = $1 and s.id < $2", "snippet_page (organization_id=? AND id<?)"),
+        ("cross join snippet s where", "snippet_name (organization_id=? AND name=?)"),
+    ] {
+        let plan = plan(part).await;
+        let is_walk =
+            |line: &str| ["SCAN t", "SCAN v", "SCAN u", "SCAN template"].iter().any(|walk| line.starts_with(walk));
+        assert!(plan.contains(by) && !plan.lines().any(is_walk), "{part} goes so:\n{plan}");
+    }
+}

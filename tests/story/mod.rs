@@ -19,6 +19,7 @@ mod retry;
 mod selection;
 mod sequence;
 mod session;
+mod template;
 mod waiting;
 mod webhook;
 

@@ -25,10 +25,11 @@ macro_rules! texts {
         concat!(
             "select s.name, s.body from ",
             rows!($dialect, name text),
-            " join snippet s on s.organization_id = $2 and s.name = x.name"
+            " cross join snippet s where s.organization_id = $2 and s.name = x.name"
         )
     };
 }
+/// `cross join` keeps SQLite from walking the other way.
 const TEXTS: Sql = Sql { sqlite: texts!(sqlite), postgres: texts!(postgres) };
 /// New, or what one says now; since when it is there, stays.
 const SAVE: &str = "insert into snippet (id, organization_id, name, body, created_at, updated_at) values ($1, $2, $3, $4, $5, $5) \

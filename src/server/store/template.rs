@@ -252,14 +252,12 @@ pub async fn add_versions(
     let uses =
         versions.iter().flat_map(|version| version.snippets.keys().map(|name| Use { id: version.id.as_str(), name }));
     let uses = batch(&uses.collect::<Vec<_>>());
-    for statement in [ADD_VERSION, ADVANCE] {
-        let query = sqlx::query(statement.of(dialect)).bind(rows.clone()).bind(organization.as_str()).bind(now.0);
-        query.execute(&mut *conn).await?;
+    for add in [true, false] {
+        let query = if add { sqlx::query(ADD_VERSION.of(dialect)) } else { sqlx::query(ADVANCE.of(dialect)) };
+        query.bind(rows.clone()).bind(organization.as_str()).bind(now.0).execute(&mut *conn).await?;
     }
-    for (statement, rows) in [(FORGET_USES, rows), (ADD_USES, uses)] {
-        let query = sqlx::query(statement.of(dialect)).bind(rows).bind(organization.as_str());
-        query.execute(&mut *conn).await?;
-    }
+    sqlx::query(FORGET_USES.of(dialect)).bind(rows).bind(organization.as_str()).execute(&mut *conn).await?;
+    sqlx::query(ADD_USES.of(dialect)).bind(uses).bind(organization.as_str()).execute(conn).await?;
     Ok(())
 }
 

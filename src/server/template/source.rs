@@ -141,9 +141,9 @@ impl<'a> Reader<'a> {
             [b'{', b'{' | b'%' | b'#', ..] => self.open_group(),
             [b'{', ..] => self.variable(),
             [b'%', ..] => self.statement(),
-            [b'#', ..] => match self.rest().find("#}") {
+            [b'#', ..] => match self.rest()[2..].find("#}") {
                 Some(end) => {
-                    self.copy(end + 2);
+                    self.copy(end + 4);
                     Ok(())
                 }
                 None => wrong(self.at, "this {# is never closed with #}"),

@@ -11,6 +11,7 @@ use crate::{
     },
     domain::{
         channel::Channel,
+        lead::Lead,
         template::{SOURCE_MAX, Template, VARIABLES},
     },
     ui::part::{
@@ -90,12 +91,11 @@ impl Draft {
 /// The page of one that is there, or of a new one.
 #[component]
 fn TemplateOf() -> impl IntoView {
-    let live = Live::get();
     let (params, query) = (use_params_map(), use_query_map());
     let id = Memo::new(move |_| params.with(|params| params.get("id")).filter(|id| id != "new").unwrap_or_default());
     let open = Memo::new(move |_| query.with(|query| query.get("delete").is_some()).then_some(()));
     // Not again when somebody saves it: what is typed here would be gone.
-    let template = Resource::new_blocking(
+    let template_of = Resource::new_blocking(
         move || id.get(),
         |id| async move { if id.is_empty() { Ok(None) } else { load_template(id).await.map(Some) } },
     );
@@ -105,49 +105,62 @@ fn TemplateOf() -> impl IntoView {
         </p>
         <Transition>
             {move || Suspend::new(async move {
-                match template.await {
+                match template_of.await {
+                    // What is inside loads by itself: the server must not walk through it twice (see the shell).
                     Ok(Some(template)) => {
-                        let id = template.id.to_string();
-                        EitherOf3::A(
-                            view! {
-                                <Head template=template.clone() />
-                                <Editor template />
-                                <Versions id live />
-                            },
-                        )
+                        EitherOf3::A(Unsuspend::new(move || view! { <Existing template /> }))
                     }
                     Ok(None) => {
                         EitherOf3::B(
-                            view! {
-                                <PageHead title="New template" />
-                                <Editor />
-                            },
+                            Unsuspend::new(move || {
+                                view! {
+                                    <PageHead title="New template" />
+                                    <Editor />
+                                }
+                            }),
                         )
                     }
                     Err(error) => {
                         EitherOf3::C(
                             view! {
                                 <PageHead title="Template" />
-                                <ErrorBox error retry=move |()| template.refetch() />
+                                <ErrorBox error retry=move |()| template_of.refetch() />
                             },
                         )
                     }
                 }
             })}
         </Transition>
-        {late(open, move |()| Box::pin(delete_dialog(id.get_untracked(), template)))}
+        {late(open, move |()| Box::pin(delete_dialog(id.get_untracked(), template_of)))}
     }
 }
 
 #[component]
-fn Head(template: Template) -> impl IntoView {
-    let delete = format!("{HERE}/{}?delete=1", template.id);
+fn Existing(template: Template) -> impl IntoView {
+    let id = template.id.to_string();
+    let name = RwSignal::new(template.name.clone());
+    let restored = RwSignal::new(None::<Template>);
     view! {
-        <PageHead title=template.name line=format!("{}, version {}", template.channel.label(), template.version)>
-            <a id="delete-template" class="btn" href=delete data-noscroll="">
-                "Delete"
-            </a>
-        </PageHead>
+        <Head template=template.clone() name />
+        <Editor template saved=name restored />
+        <Versions id restored />
+    }
+}
+
+#[component]
+fn Head(template: Template, name: RwSignal<String>) -> impl IntoView {
+    let name = Memo::new(move |_| name.get());
+    let line = template.channel.label();
+    let delete = format!("{HERE}/{}?delete=1", template.id);
+    move || {
+        let href = delete.clone();
+        view! {
+            <PageHead title=name.get() line>
+                <a id="delete-template" class="btn" href=href data-noscroll="">
+                    "Delete"
+                </a>
+            </PageHead>
+        }
     }
 }
 
@@ -172,11 +185,22 @@ fn first(template: Option<&Template>, faults: Faults, query: &ParamsMap) -> (Str
 }
 
 #[component]
-fn Editor(#[prop(optional)] template: Option<Template>) -> impl IntoView {
+fn Editor(
+    /// Nothing: a new one.
+    #[prop(optional)]
+    template: Option<Template>,
+    /// Hears what it is called, when it is saved.
+    #[prop(optional)]
+    saved: RwSignal<String>,
+    /// What it says again, after somebody went back to another version.
+    #[prop(optional)]
+    restored: RwSignal<Option<Template>>,
+) -> impl IntoView {
     let (live, toasts) = (Live::get(), Toasts::get());
     let hydrated = Hydrated::get();
     let action = Post::to::<SaveTemplate>(move |template| {
         toasts.good(format!("{} is saved, as version {}.", template.name, template.version));
+        let _ = saved.try_set(template.name);
         live.resync();
     });
     let faults = Faults::of_post(action);
@@ -201,16 +225,30 @@ fn Editor(#[prop(optional)] template: Option<Template>) -> impl IntoView {
     let id = StoredValue::new(begun.id.clone());
     let look = move || {
         if let (Some(form), Some(id)) = (form.try_get_untracked().flatten(), id.try_get_value()) {
-            let _ = draft.try_set(Draft::of_form(id, &form));
+            let mut read = Draft::of_form(id, &form);
+            let _ = draft.try_update(|draft| {
+                // Another search finds others.
+                if read.q != draft.q {
+                    read.lead.clear();
+                }
+                *draft = read;
+            });
         }
     };
     let waiting = StoredValue::new(None::<TimeoutHandle>);
     let changed = move || {
+        action.clear();
         if let Some(Some(handle)) = waiting.try_update_value(Option::take) {
             handle.clear();
         }
         let _ = waiting.try_set_value(set_timeout_with_handle(look, PAUSE).ok());
     };
+    Effect::new(move || {
+        if let Some(Template { subject, body, .. }) = restored.get() {
+            fill(&subject.unwrap_or_default(), &body);
+            changed();
+        }
+    });
     // Where the cursor was last: what is inserted goes there.
     let in_subject = RwSignal::new(false);
     view! {
@@ -236,7 +274,7 @@ fn Editor(#[prop(optional)] template: Option<Template>) -> impl IntoView {
                     </div>
                 </div>
                 <div class="card inner stack">
-                    <LeadField draft chosen=begun.lead.clone() q=begun.q.clone() />
+                    <LeadField draft />
                     <PreviewPane draft preview />
                 </div>
             </div>
@@ -359,11 +397,26 @@ fn Words(in_subject: RwSignal<bool>, changed: Callback<()>) -> impl IntoView {
     }
 }
 
-/// Puts a text where the cursor was: into the subject if that was typed into last, else into the body.
-fn insert(text: &str, is_subject: bool) {
+/// The fields of the texts.
+fn fields() -> (Option<HtmlInputElement>, Option<HtmlTextAreaElement>) {
     let find = |id| document().get_element_by_id(id);
     let subject = find("f-subject").and_then(|field| field.dyn_into::<HtmlInputElement>().ok());
-    let body = find("f-body").and_then(|field| field.dyn_into::<HtmlTextAreaElement>().ok());
+    (subject, find("f-body").and_then(|field| field.dyn_into::<HtmlTextAreaElement>().ok()))
+}
+
+fn fill(subject: &str, body: &str) {
+    let fields = fields();
+    if let Some(field) = fields.0 {
+        field.set_value(subject);
+    }
+    if let Some(field) = fields.1 {
+        field.set_value(body);
+    }
+}
+
+/// Puts a text where the cursor was: into the subject if that was typed into last, else into the body.
+fn insert(text: &str, is_subject: bool) {
+    let (subject, body) = fields();
     match (subject, body) {
         (Some(field), _) if is_subject => {
             let _ = field.set_range_text(text);
@@ -382,7 +435,7 @@ fn insert(text: &str, is_subject: bool) {
 
 /// Who it is looked at with.
 #[component]
-fn LeadField(draft: RwSignal<Draft>, chosen: String, q: String) -> impl IntoView {
+fn LeadField(draft: RwSignal<Draft>) -> impl IntoView {
     let live = Live::get();
     let asked = Memo::new(move |_| draft.with(|draft| draft.q.clone()));
     let leads =
@@ -390,8 +443,12 @@ fn LeadField(draft: RwSignal<Draft>, chosen: String, q: String) -> impl IntoView
     let options = move || {
         let found = leads.get().and_then(Result::ok).map(|page| page.data).unwrap_or_default();
         let chosen = draft.with_untracked(|draft| draft.lead.clone());
-        let first = if found.is_empty() { "An example person" } else { "The newest lead" };
-        let option = move |lead: crate::domain::lead::Lead| {
+        let first = match (found.is_empty(), asked.with_untracked(String::is_empty)) {
+            (true, _) => "An example person",
+            (false, true) => "The newest lead",
+            (false, false) => "The newest one found",
+        };
+        let option = move |lead: Lead| {
             let is_chosen = lead.id.as_str() == chosen;
             view! {
                 <option value=lead.id.to_string() selected=is_chosen>
@@ -404,7 +461,7 @@ fn LeadField(draft: RwSignal<Draft>, chosen: String, q: String) -> impl IntoView
             {found.into_iter().take(20).map(option).collect_view()}
         }
     };
-    let _ = chosen;
+    let q = draft.with_untracked(|draft| draft.q.clone());
     view! {
         <div class="pairs">
             <div class="field">

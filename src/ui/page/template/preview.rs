@@ -4,41 +4,56 @@ use super::editor::Draft;
 use crate::{
     api::error::ApiError,
     domain::{channel::Channel, template::Preview},
+    ui::part::form::sentence,
 };
 use leptos::prelude::*;
 
 /// The preview, what is missing in it, and what it is counted as. While the text cannot be read, the last one stays.
 #[component]
 pub fn PreviewPane(draft: RwSignal<Draft>, preview: Resource<Result<Option<Preview>, ApiError>>) -> impl IntoView {
-    let last = StoredValue::new(None::<Preview>);
-    let drawn = move || {
-        let answer = preview.get()?;
-        let (seen, error) = match answer {
-            Ok(seen) => {
-                last.set_value(seen.clone());
-                (seen, None)
-            }
-            Err(error) => (last.get_value(), Some(error)),
-        };
-        let channel = draft.with_untracked(Draft::channel);
-        let missing = seen.as_ref().map(|seen| seen.missing.clone()).filter(|_| error.is_none()).unwrap_or_default();
-        let count = seen.as_ref().filter(|_| channel == Channel::Sms).map(count);
-        Some(view! {
-            <Missing names=missing lead=seen.as_ref().map(|seen| seen.lead.clone()).unwrap_or_default() />
-            {error.map(|error| view! { <p class="notice bad">{error.message}</p> })}
-            <Drawn channel seen />
-            <p class="soft small">{count}</p>
-        })
-    };
     view! {
         <aside class="preview" aria-label="Preview">
             <h2>"Preview"</h2>
             <Transition>
-                <div class="stack" role="status">
-                    {drawn}
-                </div>
+                <Seen draft preview />
             </Transition>
         </aside>
+    }
+}
+
+/// Inside the boundary that waits for it.
+#[component]
+fn Seen(draft: RwSignal<Draft>, preview: Resource<Result<Option<Preview>, ApiError>>) -> impl IntoView {
+    let last = StoredValue::new(None::<Preview>);
+    let seen = Memo::new(move |_| match preview.get() {
+        Some(Ok(seen)) => {
+            last.set_value(seen.clone());
+            seen
+        }
+        _ => last.get_value(),
+    });
+    let told = move || {
+        preview.get().map(|answer| match answer {
+            Ok(None) => ().into_any(),
+            Ok(Some(seen)) => view! { <Missing names=seen.missing lead=seen.lead /> }.into_any(),
+            Err(error) => view! { <p class="notice bad">{sentence(&error.message)}</p> }.into_any(),
+        })
+    };
+    let channel = Memo::new(move |_| draft.with(Draft::channel));
+    let drawn = move || {
+        let channel = channel.get();
+        let seen = seen.get();
+        let count = seen.as_ref().filter(|_| channel == Channel::Sms).map(count);
+        view! {
+            <Drawn channel seen />
+            <p class="soft small">{count}</p>
+        }
+    };
+    view! {
+        <div class="stack">
+            <div role="status">{told}</div>
+            {drawn}
+        </div>
     }
 }
 

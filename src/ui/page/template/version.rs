@@ -5,7 +5,10 @@ use crate::{
         error::ApiError,
         template::{RestoreTemplate, list_versions},
     },
-    domain::{page::Page, template::Version},
+    domain::{
+        page::Page,
+        template::{Template, Version},
+    },
     ui::part::{
         error_box::ErrorBox,
         live::Live,
@@ -21,7 +24,12 @@ type Loaded = Resource<Result<Page<Version>, ApiError>>;
 
 /// The versions, newest first.
 #[component]
-pub fn Versions(id: String, live: Live) -> impl IntoView {
+pub fn Versions(
+    id: String,
+    /// Hears that the template says something else now.
+    restored: RwSignal<Option<Template>>,
+) -> impl IntoView {
+    let live = Live::get();
     let query = use_query_map();
     let cursor = Memo::new(move |_| query.with(|query| query.get("cursor")));
     let of = id.clone();
@@ -43,7 +51,7 @@ pub fn Versions(id: String, live: Live) -> impl IntoView {
                                 let next = page.next_cursor.map(|cursor| format!("/templates/{id}?cursor={cursor}"));
                                 let is_first = cursor.get_untracked().is_none();
                                 let row = |(at, version)| {
-                                    view! { <Row id=id.clone() version is_current=is_first && at == 0 /> }
+                                    view! { <Row id=id.clone() version is_current=is_first && at == 0 restored /> }
                                 };
                                 view! {
                                     <ol class="plain stack">{page.data.into_iter().enumerate().map(row).collect_view()}</ol>
@@ -60,13 +68,13 @@ pub fn Versions(id: String, live: Live) -> impl IntoView {
 }
 
 #[component]
-fn Row(id: String, version: Version, is_current: bool) -> impl IntoView {
-    let toasts = Toasts::get();
+fn Row(id: String, version: Version, is_current: bool, restored: RwSignal<Option<Template>>) -> impl IntoView {
+    let (live, toasts) = (Live::get(), Toasts::get());
     let number = version.version;
     let restore = Post::to::<RestoreTemplate>(move |template| {
         toasts.good(format!("Version {number} is there again, as version {}.", template.version));
-        // The fields hold another text now: the browser brings the page anew.
-        let _ = window().location().reload();
+        live.resync();
+        let _ = restored.try_set(Some(template));
     })
     .or_toast();
     view! {
