@@ -69,6 +69,8 @@ ids! {
     MessageId;
     /// A person to reach.
     LeadId;
+    /// A file of leads.
+    ImportId;
     /// One entry of a message's timeline.
     EventId;
     /// One try to hand a message to a provider.

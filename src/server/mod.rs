@@ -20,6 +20,7 @@ pub mod platform;
 pub mod send;
 pub mod simulate;
 pub mod store;
+pub mod table;
 pub mod tls;
 pub mod usecase;
 pub mod vault;
@@ -100,6 +101,8 @@ pub struct Parts {
     pub wake_asking: Notify,
     /// Wakes the part of the worker that reads mailboxes.
     pub wake_reading: Notify,
+    /// Wakes the part of the worker that imports.
+    pub wake_importing: Notify,
     /// Whether providers can call us.
     pub can_be_called: bool,
     /// Set when the process is asked to stop.
@@ -175,6 +178,7 @@ impl App {
             wake: Notify::new(),
             wake_asking: Notify::new(),
             wake_reading: Notify::new(),
+            wake_importing: Notify::new(),
             can_be_called,
             stop: CancellationToken::new(),
             hashing: Semaphore::new(HASHES),

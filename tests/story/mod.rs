@@ -7,6 +7,7 @@ mod command;
 mod dashboard;
 mod doctor;
 mod email_account;
+mod import;
 mod keys;
 mod lane;
 mod lead;

@@ -15,6 +15,8 @@ pub mod audience;
 pub mod dashboard;
 pub mod guess;
 pub mod idempotency;
+pub mod import;
+pub mod import_lead;
 pub mod lane;
 pub mod lead;
 pub mod mailbox;
@@ -275,6 +277,8 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         dashboard::STATEMENTS,
         guess::STATEMENTS,
         idempotency::STATEMENTS,
+        import::STATEMENTS,
+        import_lead::STATEMENTS,
         lane::STATEMENTS,
         lead::STATEMENTS,
         mailbox::STATEMENTS,
@@ -296,6 +300,8 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         attempt::DUAL,
         audience::DUAL,
         idempotency::DUAL,
+        import::DUAL,
+        import_lead::DUAL,
         lane::DUAL,
         lead::DUAL,
         merge::DUAL,

@@ -109,6 +109,12 @@ pub async fn tags(who: &Who) -> Result<Vec<String>, Error> {
     Ok(store::lead::all_tags(&mut *who.app.db.read().await?, &who.organization.id).await?)
 }
 
+/// All names of custom fields that leads of the organization have, in the order of the alphabet.
+pub async fn custom_names(who: &Who) -> Result<Vec<String>, Error> {
+    let dialect = who.app.db.dialect;
+    Ok(store::lead::custom_names(&mut *who.app.db.read().await?, dialect, &who.organization.id).await?)
+}
+
 /// Two leads are one person: the first stays, and is told what the other knew; the other's messages become its own.
 pub async fn merge(who: &Who, kept: &LeadId, gone: &LeadId) -> Result<Lead, Error> {
     if kept == gone {

@@ -10,6 +10,7 @@ pub mod decision;
 pub mod demo;
 pub mod doctor;
 pub mod email_account;
+pub mod import;
 pub mod installation;
 pub mod keys;
 pub mod lead;

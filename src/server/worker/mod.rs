@@ -5,6 +5,7 @@
 
 mod budget;
 mod claim;
+mod import;
 mod lane;
 mod mailbox;
 mod outcome;
@@ -110,6 +111,7 @@ impl Worker {
         // Asking providers may take long: it never holds up what is to leave.
         let asking = tokio::spawn(self.clone().ask());
         let reading = tokio::spawn(self.clone().read());
+        let importing = tokio::spawn(import::run(app.clone()));
         while !app.stop.is_cancelled() {
             app.beat();
             let done = guarded(self.claim_pass()).await;
@@ -121,7 +123,7 @@ impl Worker {
             lanes.take_back(&accounts)
         };
         self.withhold(ready, "Tern was stopped before it was sent.");
-        let _ = tokio::join!(asking, reading);
+        let _ = tokio::join!(asking, reading, importing);
         self.0.tasks.close();
         let _ = tokio::time::timeout(DRAIN, self.0.tasks.wait()).await;
     }
@@ -180,6 +182,7 @@ impl Worker {
     async fn recover(&self) -> Result<(), Error> {
         if self.0.app.db.dialect == Dialect::Sqlite {
             while self.settle_lost(Timestamp(i64::MAX)).await? {}
+            self.0.app.db.write(store::import::release_all).await?;
         }
         Ok(())
     }
@@ -200,11 +203,13 @@ impl Worker {
         Duration::from_millis(u64::try_from(until).unwrap_or(1_000))
     }
 
-    /// Claims and starts everything that is due; asks providers that are to be asked; reads mailboxes that are to be read.
+    /// Claims and starts everything that is due; asks providers that are to be asked; reads mailboxes that are to be read;
+    /// imports what is to be imported.
     pub async fn pass(&self) -> Result<(), Error> {
         self.claim_pass().await?;
         poll::pass(&self.0.app).await?;
-        mailbox::pass(&self.0.app).await
+        mailbox::pass(&self.0.app).await?;
+        import::pass(&self.0.app).await
     }
 
     async fn claim_pass(&self) -> Result<(), Error> {
