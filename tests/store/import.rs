@@ -230,12 +230,12 @@ async fn many_leads_are_written_at_once_new_ones_and_known_ones() {
         let load = async |conn: &mut Conn, id| -> Lead {
             store::lead::find(conn, db.dialect, id, &ours).await.expect("asked").expect("it")
         };
-        let lead = load(&mut conn, &kim).await;
+        let stored = load(&mut conn, &kim).await;
         assert_eq!(
-            (lead.name.as_str(), lead.company.as_deref(), lead.notes.as_str()),
+            (stored.name.as_str(), stored.company.as_deref(), stored.notes.as_str()),
             ("Kim", Some("Northwind"), "old")
         );
-        assert_eq!((lead.custom["plan"].as_str(), lead.custom.len()), ("pro", 3));
+        assert_eq!((stored.custom["plan"].as_str(), stored.custom.len()), ("pro", 3));
         let asked = [
             Address { email: Some("kim@example.com"), number: Some("+49171234567") },
             Address { email: None, number: Some("+4930901820") },
@@ -249,7 +249,7 @@ async fn many_leads_are_written_at_once_new_ones_and_known_ones() {
         let found = known(&mut conn, &ours).await;
         assert_eq!(found.iter().map(|known| &known.id).collect::<Vec<_>>(), [&kim, &bo]);
         let tags: BTreeSet<&str> = found[0].tags.iter().map(String::as_str).collect();
-        assert_eq!((&found[0].custom, tags), (&lead.custom, BTreeSet::from(["fair", "vip"])));
+        assert_eq!((&found[0].custom, tags), (&stored.custom, BTreeSet::from(["fair", "vip"])));
         assert!(known(&mut conn, &theirs).await.is_empty());
         drop(conn);
         for _ in 0..2 {

@@ -481,6 +481,12 @@ pub fn guess(names: &[String], sample: &[Vec<String>], has_header: bool) -> Vec<
     mapping
 }
 
+/// The custom field that a column would become by its own name.
+pub fn custom_key(name: &str) -> Option<String> {
+    let name = name.trim();
+    parse_key(name.strip_prefix("custom.").unwrap_or(&bare_key(name))).ok()
+}
+
 /// The name of a custom field that a column's name comes to.
 fn bare_key(name: &str) -> String {
     let words = name.split(|c: char| !c.is_alphanumeric()).map(bare).filter(|word| !word.is_empty());

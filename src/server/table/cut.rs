@@ -9,7 +9,7 @@ use csv::{ByteRecord, ReaderBuilder};
 use std::mem;
 
 /// A piece has about so many bytes.
-const PIECE: usize = 256 * 1024;
+const PIECE: usize = 128 * 1024;
 /// A row has no more: a quote that is never closed would take all that follows for one.
 const ROW_MAX: usize = 1024 * 1024;
 

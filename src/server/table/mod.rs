@@ -134,8 +134,8 @@ pub fn read(file: &mut File, wish: &Wish, mut take: impl FnMut(Chunk) -> bool) -
 /// The names of the columns, each once, and the first rows beneath them.
 pub fn columns(first: &[Vec<String>], has_header: bool) -> (Vec<String>, Vec<Vec<String>>) {
     // Rows that are longer than the one with names are rejected one by one.
-    let named = first.first().filter(|_| has_header).map(Vec::len);
-    let width = named.or_else(|| first.iter().map(Vec::len).max()).unwrap_or_default();
+    let by_header = first.first().filter(|_| has_header).map(Vec::len);
+    let width = by_header.or_else(|| first.iter().map(Vec::len).max()).unwrap_or_default();
     let (names, rows) = match first.split_first() {
         Some((names, rows)) if has_header => (names.as_slice(), rows),
         _ => (&[][..], first),

@@ -95,7 +95,7 @@ fn a_large_file_comes_in_pieces_of_whole_rows() {
     });
     let table = table.expect("a table");
     assert_eq!(chunks.iter().map(|chunk| chunk.text.as_str()).collect::<String>(), text);
-    assert!(chunks.len() > 10 && chunks.iter().all(|chunk| chunk.text.len() < 512 * 1024));
+    assert!(chunks.len() > 10 && chunks.iter().all(|chunk| chunk.text.len() < 256 * 1024));
     let all: Vec<Row> = chunks.iter().flat_map(|chunk| rows(chunk, ",")).collect();
     assert_eq!((all.len(), table.rows, table.first.len()), (20_001, 20_000, 21));
     for (n, row) in all.iter().skip(1).enumerate() {

@@ -147,7 +147,7 @@ fn form(plan: &Plan, cells: &StringRecord) -> Result<LeadForm, Fault> {
         }
     }
     if form.name.is_empty() {
-        form.name = format!("{first} {last}").trim().to_owned();
+        format!("{first} {last}").trim().clone_into(&mut form.name);
     }
     form.tags.extend(plan.tags.iter().cloned());
     Ok(form)

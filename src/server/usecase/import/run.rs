@@ -36,9 +36,9 @@ const ROWS: usize = 500;
 const ROWS_MIN: usize = 50;
 const ROWS_MAX: usize = 4_000;
 /// A transaction that takes longer gets fewer rows: SQLite has one writer, and senders wait for it.
-const SLOW: Duration = Duration::from_millis(35);
+const SLOW: Duration = Duration::from_millis(45);
 /// One that takes less gets more.
-const FAST: Duration = Duration::from_millis(20);
+const FAST: Duration = Duration::from_millis(30);
 /// Between two hints to open pages.
 const HINT: i64 = SECOND / 2;
 
