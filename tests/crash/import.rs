@@ -34,9 +34,15 @@ async fn storm(mut machine: Machine, what: &str) {
     let (status, import) = machine.upload(path, people()).await;
     assert_eq!(status, 202, "{import}");
     let db = machine.db().await;
-    let (mut kills, mut seen) = (0, BTreeSet::new());
+    let (mut kills, mut seen) = (0, BTreeSet::from([0_i64]));
     while kills < KILLS {
-        tokio::time::sleep(Duration::from_millis(20 + chance.below(150))).await;
+        // It goes on, and dies while it does.
+        let before = seen.last().copied().unwrap_or_default();
+        until("the import goes on", Duration::from_secs(30), async || {
+            ask::<i64>(&db, "select created + updated + skipped + failed from import").await > before
+        })
+        .await;
+        tokio::time::sleep(Duration::from_millis(chance.below(60))).await;
         server.kill();
         kills += 1;
         let done: i64 = ask(&db, "select created + updated + skipped + failed from import").await;

@@ -400,7 +400,7 @@ fn bare(name: &str) -> String {
         'ł' => 'l',
         c => c,
     };
-    name.to_lowercase().chars().map(plain).filter(|c| c.is_alphanumeric()).collect()
+    name.to_lowercase().replace('ß', "ss").chars().map(plain).filter(|c| c.is_alphanumeric()).collect()
 }
 
 fn by_name(name: &str) -> Option<Field> {
@@ -511,8 +511,8 @@ mod tests {
         for (names, fields) in [
             (&["Full Name", "E-Mail Address", "Mobile Phone"][..], &["name", "email", "phone"][..]),
             (
-                &["Vorname", "Nachname", "Firma", "E-Mail", "Handy-Nr."],
-                &["first_name", "last_name", "company", "email", "custom.handy_nr"],
+                &["Vorname", "Nachname", "Firma", "E-Mail", "Größe"],
+                &["first_name", "last_name", "company", "email", "custom.grosse"],
             ),
             (
                 &["Prénom", "Nom de famille", "Société", "Courriel", "Téléphone"],

@@ -62,7 +62,7 @@ pub fn Columns(review: Review) -> impl IntoView {
                     <input type="checkbox" name="header" value="yes" checked=import.has_header />
                     "The first row has the names of the columns"
                 </label>
-                <div class="preview" tabindex="0" role="region" aria-label="The first rows of the file">
+                <div class="file-rows" tabindex="0" role="region" aria-label="The first rows of the file">
                     <table>
                         <thead>
                             <tr>{heads}</tr>

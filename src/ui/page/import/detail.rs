@@ -7,13 +7,13 @@ use super::{
     progress::{Check, Outcome},
 };
 use crate::{
-    api::import::load_import,
+    api::{error::ApiError, import::load_import},
     domain::import::{Import, Review, State},
     ui::part::{
         error_box::ErrorBox, lazy::lazy_page, live::Live, page_head::PageHead, shown::Shown, skeleton::TableSkeleton,
     },
 };
-use leptos::prelude::*;
+use leptos::{either::EitherOf3, prelude::*};
 use leptos_router::hooks::{use_params_map, use_query_map};
 
 lazy_page! {
@@ -60,12 +60,7 @@ fn Wizard() -> impl IntoView {
     let query = use_query_map();
     let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
     let loaded = Resource::new_blocking(move || (id.get(), live.imports.get()), |(id, _)| load_import(id));
-    let review = Memo::new(move |_| loaded.get().and_then(Result::ok));
     let asked = Memo::new(move |_| query.with(|query| query.get("step")));
-    let step = Memo::new(move |_| {
-        review.with(|review| review.as_ref().map(|review| Step::of(asked.get().as_deref(), &review.import)))
-    });
-    let shown = Shown::of(loaded, |_| false);
     view! {
         <PageHead title="Import leads">
             <a class="btn" href=HERE>
@@ -73,12 +68,23 @@ fn Wizard() -> impl IntoView {
             </a>
         </PageHead>
         <Transition fallback=|| view! { <TableSkeleton columns=3 /> }>
-            {move || match shown.get() {
-                Shown::Failed(error) => view! { <ErrorBox error retry=move |()| loaded.refetch() /> }.into_any(),
-                Shown::Full => view! { <Steps review step /> }.into_any(),
-                _ => view! { <TableSkeleton columns=3 /> }.into_any(),
-            }}
+            <Body asked loaded />
         </Transition>
+    }
+}
+
+#[component]
+fn Body(asked: Memo<Option<String>>, loaded: Resource<Result<Review, ApiError>>) -> impl IntoView {
+    let shown = Shown::of(loaded, |_| false);
+    let review = Memo::new(move |_| loaded.get().and_then(Result::ok));
+    let step = Memo::new(move |_| {
+        review.with(|review| review.as_ref().map(|review| Step::of(asked.get().as_deref(), &review.import)))
+    });
+    move || match shown.get() {
+        Shown::Failed(error) => EitherOf3::A(view! { <ErrorBox error retry=move |()| loaded.refetch() /> }),
+        // The server walks through a `Suspense` more than once to find what to wait for.
+        Shown::Full => EitherOf3::B(Unsuspend::new(move || view! { <Steps review step /> })),
+        _ => EitherOf3::C(view! { <TableSkeleton columns=3 /> }),
     }
 }
 

@@ -113,7 +113,7 @@ fn Bar(import: Memo<Option<Import>>, label: &'static str) -> impl IntoView {
     move || {
         is_running.get().then(|| {
             view! {
-                <div class="progress">
+                <div class="import-progress">
                     <progress aria-label=label max=total.to_string() value=move || done.get().to_string()></progress>
                     <span>{move || format!("{} of {total} rows", done.get())}</span>
                     <span class="unseen" role="status">
