@@ -7,6 +7,7 @@ pub mod codec;
 pub mod dashboard;
 pub mod demo;
 pub mod error;
+pub mod import;
 pub mod installation;
 pub mod lead;
 pub mod message;

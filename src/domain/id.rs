@@ -79,6 +79,8 @@ ids! {
     SequenceId;
     /// A lead's run through a sequence.
     EnrollmentId;
+    /// A file of leads.
+    ImportId;
     /// One entry of a message's timeline.
     EventId;
     /// One try to hand a message to a provider.

@@ -23,9 +23,9 @@ const NOTES_MAX: usize = 10_000;
 /// The most characters of a tag.
 const TAG_MAX: usize = 50;
 /// The most tags of a lead.
-const TAGS_MAX: usize = 50;
+pub const TAGS_MAX: usize = 50;
 /// The most custom fields of a lead.
-const CUSTOM_MAX: usize = 50;
+pub const CUSTOM_MAX: usize = 50;
 /// The most characters of a custom field's name.
 const KEY_MAX: usize = 50;
 /// The most characters of a custom field's value.

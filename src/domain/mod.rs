@@ -14,6 +14,7 @@ pub mod email_account;
 pub mod field_error;
 pub mod forecast;
 pub mod id;
+pub mod import;
 pub mod installation;
 pub mod lead;
 pub mod limit;

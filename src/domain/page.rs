@@ -37,6 +37,9 @@ impl Default for Limit {
 }
 
 impl Limit {
+    /// Rows that an export reads at a time.
+    pub const EXPORT: Self = Self(1_000);
+
     /// Reads the query parameter.
     pub fn parse(text: &str) -> Result<Self, NotALimit> {
         text.parse().ok().filter(|n| (1..=200).contains(n)).map(Self).ok_or(NotALimit)

@@ -145,6 +145,9 @@ pub struct Settings {
     /// Ranges of addresses that mail servers of accounts may be in, besides the public internet: `10.0.0.0/8,::1`
     #[arg(long, env = "TERN_ALLOW_PRIVATE_HOSTS", value_delimiter = ',')]
     pub allow_private_hosts: Vec<Range>,
+    /// The largest file of leads that is taken in, in MiB
+    #[arg(long, env = "TERN_UPLOAD_MAX_MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=16_384))]
+    pub upload_max_mib: u32,
     /// A try that has no result after so long is taken for lost
     #[arg(long, env = "TERN_LEASE_SECONDS", default_value_t = 90, hide = true, value_parser = clap::value_parser!(u32).range(2..=3600))]
     pub lease_seconds: u32,
@@ -179,6 +182,11 @@ impl Settings {
         let url = reqwest::Url::parse(&self.public_url()).ok();
         let name = url.as_ref().and_then(reqwest::Url::domain).filter(|name| name.contains('.'));
         name.map_or_else(|| "[127.0.0.1]".to_owned(), str::to_owned)
+    }
+
+    /// The largest file of leads, in bytes.
+    pub fn upload_max(&self) -> u64 {
+        u64::from(self.upload_max_mib) * 1024 * 1024
     }
 
     /// Milliseconds of a lease. A provider's call ends in a third of it, so its result always comes in time.

@@ -9,6 +9,8 @@ use tokio::sync::broadcast;
 pub enum Topic {
     /// Accounts, their health or usage.
     Accounts,
+    /// Imports of leads, and how far they are.
+    Imports,
     /// Leads.
     Leads,
     /// Messages.
@@ -24,6 +26,7 @@ impl Topic {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Accounts => "accounts",
+            Self::Imports => "imports",
             Self::Leads => "leads",
             Self::Messages => "messages",
             Self::Sequences => "sequences",

@@ -21,6 +21,7 @@ pub mod schedule;
 pub mod send;
 pub mod simulate;
 pub mod store;
+pub mod table;
 pub mod template;
 pub mod tls;
 pub mod usecase;
@@ -108,6 +109,8 @@ pub struct Parts {
     pub wake_planning: Notify,
     /// Wakes the part of the worker that reads mailboxes.
     pub wake_reading: Notify,
+    /// Wakes the part of the worker that imports.
+    pub wake_importing: Notify,
     /// Whether providers can call us.
     pub can_be_called: bool,
     /// Set when the process is asked to stop.
@@ -186,6 +189,7 @@ impl App {
             wake_asking: Notify::new(),
             wake_planning: Notify::new(),
             wake_reading: Notify::new(),
+            wake_importing: Notify::new(),
             can_be_called,
             stop: CancellationToken::new(),
             hashing: Semaphore::new(HASHES),

@@ -4,6 +4,7 @@ use super::{
     page::{
         account::Accounts,
         dashboard::DashboardPage,
+        import::{ImportsPage, detail::ImportDetailPage},
         lead::{LeadsPage, detail::LeadDetailPage},
         message::{MessagesPage, detail::MessageDetailPage},
         not_found::NotFound,
@@ -68,6 +69,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/") ssr=SsrMode::Async view={Lazy::<DashboardPage>::new()} />
                     <Route path=path!("/accounts") ssr=SsrMode::Async view=Accounts />
                     <Route path=path!("/leads") ssr=SsrMode::Async view={Lazy::<LeadsPage>::new()} />
+                    <Route path=path!("/leads/import") ssr=SsrMode::Async view={Lazy::<ImportsPage>::new()} />
+                    <Route path=path!("/leads/import/:id") ssr=SsrMode::Async view={Lazy::<ImportDetailPage>::new()} />
                     <Route path=path!("/leads/:id") ssr=SsrMode::Async view={Lazy::<LeadDetailPage>::new()} />
                     <Route path=path!("/templates") ssr=SsrMode::Async view={Lazy::<TemplatesPage>::new()} />
                     <Route path=path!("/templates/snippets") ssr=SsrMode::Async view={Lazy::<SnippetsPage>::new()} />

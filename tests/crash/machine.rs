@@ -260,6 +260,13 @@ impl Machine {
         Some((status, answer.json().await.ok()?))
     }
 
+    /// Sends a file.
+    pub async fn upload(&self, path: &str, text: String) -> (u16, Value) {
+        let request = self.http.post(format!("{}{path}", self.url())).bearer_auth(&self.key);
+        let answer = request.header("content-type", "text/csv").body(text).send().await.expect("Tern");
+        (answer.status().as_u16(), answer.json().await.expect("JSON"))
+    }
+
     /// Asks the machine's server to do something once, however often it is asked.
     pub async fn post_once(&self, path: &str, key: &str, body: &Value) -> Option<(u16, Value)> {
         let request = self.http.post(format!("{}{path}", self.url())).bearer_auth(&self.key);

@@ -4,6 +4,7 @@
 //! `cargo xtask crash --kills 1000` runs the same for longer.
 
 mod disk;
+mod import;
 mod lane;
 mod load;
 mod machine;

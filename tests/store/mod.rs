@@ -3,6 +3,7 @@
 mod account;
 mod api_key;
 mod guess;
+mod import;
 mod lead;
 mod message;
 mod migration;

@@ -196,6 +196,25 @@ async fn whoever_must_not_be_written_to_is_found_by_their_fingerprint() {
 }
 
 #[tokio::test]
+async fn imports_reach_everything_by_an_index() {
+    for (part, by) in [
+        ("cross join lead e where", "lead_email (organization_id=? AND email=?)"),
+        ("cross join lead p where", "lead_phone (organization_id=? AND phone_key=?)"),
+        ("cross join lead w where", "lead_whatsapp (organization_id=? AND whatsapp_key=?)"),
+        ("cross join import_seen s", "(import_id=? AND round=? AND key=?)"),
+        ("(select i.id from import i where i.state = 'running'", "import_running"),
+        ("sweep_at <= $1", "import_sweep (sweep_at<?)"),
+        ("r.line > $3 order by r.line", "(import_id=? AND round=? AND line>?)"),
+        ("organization_id = $1 and id < $2 and encoding", "import_page (organization_id=? AND id<?)"),
+    ] {
+        let plan = plan(part).await;
+        let is_walk =
+            |line: &str| ["SCAN lead", "SCAN s", "SCAN r", "SCAN l"].iter().any(|walk| line.starts_with(walk));
+        assert!(plan.contains(by) && !plan.lines().any(is_walk), "{part} goes so:\n{plan}");
+    }
+}
+
+#[tokio::test]
 async fn what_can_be_canceled_is_found_in_the_queues() {
     goes_by("(m.due_at, m.id) > ($7, $8)", "message_due (account_id=? AND (due_at,id)>(?,?))").await;
     goes_by("as hit from account a cross join message m", "message_due (account_id=?)").await;

@@ -8,6 +8,7 @@ mod consent;
 mod dashboard;
 mod doctor;
 mod email_account;
+mod import;
 mod keys;
 mod lane;
 mod lead;

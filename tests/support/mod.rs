@@ -85,6 +85,7 @@ pub struct Wishes {
     pub platform: Option<[String; 3]>,
     /// Its messages a day.
     pub platform_daily_limit: u32,
+    pub upload_max_mib: u32,
 }
 
 impl Default for Wishes {
@@ -95,6 +96,7 @@ impl Default for Wishes {
             patience: Duration::from_secs(30),
             platform: None,
             platform_daily_limit: 100,
+            upload_max_mib: 4,
         }
     }
 }
@@ -193,6 +195,7 @@ impl World {
             platform_daily_limit: wishes.platform_daily_limit,
             twilio_api_url: twilio_url.clone(),
             allow_private_hosts: ["127.0.0.0/8", "::1"].map(|range| range.parse().expect("a range")).to_vec(),
+            upload_max_mib: wishes.upload_max_mib,
             lease_seconds: 90,
             reconcile_seconds: 45,
             ssl_cert_file: Some(folder.path().join("roots.pem")),

@@ -47,6 +47,7 @@ cargo xtask build [--release]           target/tern/, or with --release the fold
 cargo xtask crash [--kills N]           the crash tests with N kills per database (default 1000); for the night
 cargo xtask mutants [--only NAME,…]     plants the bugs of tests/data/mutant/, and sees a test fail for each
 cargo xtask bench engine [ARGS]         speed of sending beside its peers, as a table; `--help` for ARGS
+cargo xtask bench import [ARGS]         speed of importing leads beside a peer, as a table
 cargo xtask setup                       install what the other commands need, and nothing else
 
 TERN_TARGET_DIR   where cargo builds (default: CARGO_TARGET_DIR, else ~/.cache/tern/target), shared by all checkouts
@@ -76,6 +77,10 @@ fn main() -> ExitCode {
         },
         Some("mutants") => crash::plant(only),
         Some("bench") if own.get(1).is_some_and(|name| name == "engine") => bench::engine(&args[2..]),
+        Some("bench") if own.get(1).is_some_and(|name| name == "import") => {
+            let only = ["--only", "import"].map(str::to_owned);
+            bench::engine(&[&only, &args[2..]].concat())
+        }
         Some("setup") => tools::setup(),
         _ => {
             eprintln!("{USAGE}");

@@ -6,6 +6,7 @@
 
 mod compare;
 mod database;
+mod import;
 mod load;
 mod number;
 mod option;
@@ -91,7 +92,7 @@ impl Bench {
         let disk = syncs_per_second()?;
         tell(&format!("{disk:.0} fdatasync/s before"));
         type Part = (&'static str, fn(&mut Bench) -> Result<()>);
-        let parts: [Part; 7] = [
+        let parts: [Part; 8] = [
             ("core", Bench::core),
             ("postgres", Bench::on_postgres),
             ("latency", Bench::latency),
@@ -99,6 +100,7 @@ impl Bench {
             ("syncs", Bench::syncs),
             ("history", Bench::history),
             ("million", Bench::million),
+            ("import", Bench::import),
         ];
         for (name, part) in parts {
             if self.options.has(name) {

@@ -13,7 +13,7 @@ use std::{
     fs::File,
     io::Read,
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
 };
@@ -37,6 +37,13 @@ pub struct Sent {
     pub database_cpu: Duration,
     pub resident_kb: u64,
     pub most_under_way: u64,
+}
+
+/// What a peer's import looked like.
+pub struct Imported {
+    pub took: Duration,
+    /// By how much memory grew.
+    pub grown_kb: u64,
 }
 
 impl Sent {
@@ -134,6 +141,20 @@ impl Peers {
     pub fn mail(&self, sink: &Sink, count: usize, is_durable: bool, limit: Duration) -> Result<Sent> {
         let env = [("PEER_MAIL_PORT", sink.smtp.port().to_string()), ("PEER_MESSAGES", count.to_string())];
         self.run(if is_durable { "dispatch.js" } else { "mail.js" }, &env, sink, count, limit)
+    }
+
+    /// csv-parse, a library for phone numbers, one statement for a thousand rows.
+    pub fn import(&self, file: &Path, rows: usize, people: usize, limit: Duration) -> Result<Imported> {
+        let command = self.node("import.js", &[("PEER_FILE", file.display().to_string())]);
+        let limit = limit.as_secs().to_string();
+        let mut bounded = Command::new("timeout");
+        bounded.arg(limit).arg(command.get_program()).args(command.get_args());
+        bounded.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let (stored, done) = Imported::read(&output(&mut bounded)?)?;
+        if stored != people as u64 {
+            bail!("the peer stored {stored} of {people} people in {rows} rows");
+        }
+        Ok(done)
     }
 
     /// Express, listening.

@@ -235,6 +235,11 @@ impl World {
         self.memory.0.join("answered")
     }
 
+    /// What a caller shows.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     pub fn journal(&self) -> PathBuf {
         self.memory.0.join("journal")
     }

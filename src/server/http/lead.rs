@@ -72,7 +72,8 @@ pub async fn create(who: Who, input: Input) -> Result<(StatusCode, Json<Lead>), 
     Ok((StatusCode::CREATED, Json(lead::create(&who, &form).await?)))
 }
 
-pub async fn list(who: Who, Query(params): Query<HashMap<String, String>>) -> Result<Json<Page<Lead>>, Error> {
+/// Whom the parameters of a list mean.
+pub fn audience(params: &HashMap<String, String>) -> Result<Audience, FieldErrors> {
     let param = |name: &str| params.get(name).map(|text| text.trim()).filter(|text| !text.is_empty());
     let mut errors = FieldErrors::default();
     let conditions = param("conditions").map_or(Ok(Vec::new()), serde_json::from_str);
@@ -82,10 +83,18 @@ pub async fn list(who: Who, Query(params): Query<HashMap<String, String>>) -> Re
         tag: param("tag").unwrap_or_default().to_owned(),
         conditions: conditions.unwrap_or_default(),
     };
+    let (audience, ()) = FieldErrors::both(asked.parse(), if errors.is_empty() { Ok(()) } else { Err(errors) })?;
+    Ok(audience)
+}
+
+pub async fn list(who: Who, Query(params): Query<HashMap<String, String>>) -> Result<Json<Page<Lead>>, Error> {
+    let param = |name: &str| params.get(name).map(|text| text.trim()).filter(|text| !text.is_empty());
+    let mut errors = FieldErrors::default();
     let cursor = param("cursor")
         .and_then(|text| errors.check("cursor", text.parse::<LeadId>().map_err(|_| "is no cursor of this list")));
     let limit = param("limit").and_then(|text| errors.check("limit", Limit::parse(text))).unwrap_or_default();
-    let (audience, ()) = FieldErrors::both(asked.parse(), if errors.is_empty() { Ok(()) } else { Err(errors) })?;
+    let rest = if errors.is_empty() { Ok(()) } else { Err(errors) };
+    let (audience, ()) = FieldErrors::both(audience(&params), rest)?;
     Ok(Json(lead::list(&who, &audience, cursor.as_ref(), limit).await?))
 }
 

@@ -6,6 +6,7 @@ pub mod auth;
 mod email_account;
 mod guard;
 mod health;
+mod import;
 mod input;
 mod lead;
 mod limit;
@@ -27,7 +28,7 @@ use self::{account::Kind, email_account::Mailbox, messaging_account::Messaging};
 use super::{App, error::Error};
 use axum::{
     Router,
-    extract::FromRef,
+    extract::{DefaultBodyLimit, FromRef},
     http::{HeaderValue, StatusCode},
     middleware,
     response::{IntoResponse, Response},
@@ -97,6 +98,7 @@ pub fn router(app: App, options: LeptosOptions) -> Router {
         .route("/live", get(live::stream))
         .nest_service("/pkg", pkg)
         .layer(RequestBodyLimitLayer::new(BODY_MAX))
+        .merge(uploads())
         .layer(middleware::from_fn_with_state(state.clone(), guard::same_origin))
         .layer(middleware::from_fn_with_state(state.clone(), limit::slow_down))
         .layer(CatchPanicLayer::custom(|_| Error::Internal("a handler panicked".to_owned()).into_response()))
@@ -110,6 +112,14 @@ fn webhooks() -> Router<HttpState> {
         .route("/webhooks/twilio/{account}/status", webhook::twilio_status())
         .route("/webhooks/twilio/{account}/inbound", webhook::twilio_inbound())
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_MAX))
+}
+
+/// Files: as large as is configured, and as long as they take; they are written to the disk as they come.
+fn uploads() -> Router<HttpState> {
+    Router::new()
+        .route("/api/leads/import", post(import::create))
+        .route("/leads/import/file", post(import::upload))
+        .layer(DefaultBodyLimit::disable())
 }
 
 /// The public API; the test of guards walks through [`ROUTES`].
@@ -148,6 +158,12 @@ fn rest() -> Router<HttpState> {
         .route("/api/messages/{id}/retry", post(message::retry))
         .route("/api/messages/{id}/resolve", post(message::resolve))
         .route("/api/leads", get(lead::list).post(lead::create))
+        .route("/api/leads/export.csv", get(import::export))
+        .route("/api/imports", get(import::list))
+        .route("/api/imports/{id}", get(import::load))
+        .route("/api/imports/{id}/errors.csv", get(import::errors))
+        .route("/api/imports/{id}/cancel", post(import::cancel))
+        .route("/api/imports/{id}/start", post(import::start))
         .route("/api/leads/{id}", get(lead::load).patch(lead::update).delete(lead::delete))
         .route("/api/leads/{id}/merge", post(lead::merge))
         .route("/api/leads/{id}/unmerge", post(lead::unmerge))
@@ -219,6 +235,14 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST", "/api/messages/{id}/resolve"),
     ("GET", "/api/leads"),
     ("POST", "/api/leads"),
+    ("POST", "/api/leads/import"),
+    ("POST", "/leads/import/file"),
+    ("GET", "/api/leads/export.csv"),
+    ("GET", "/api/imports"),
+    ("GET", "/api/imports/{id}"),
+    ("GET", "/api/imports/{id}/errors.csv"),
+    ("POST", "/api/imports/{id}/cancel"),
+    ("POST", "/api/imports/{id}/start"),
     ("GET", "/api/leads/{id}"),
     ("PATCH", "/api/leads/{id}"),
     ("DELETE", "/api/leads/{id}"),

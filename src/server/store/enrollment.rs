@@ -70,11 +70,18 @@ const STOP_OF_LEAD: &str = "update enrollment set status = 'stopped', stop_reaso
 const STOP_ON_REPLY: &str = "update enrollment set status = 'stopped', stop_reason = 'replied', updated_at = $3 \
      where lead_id = $1 and organization_id = $2 and status = 'active' and exists \
      (select 1 from sequence s where s.id = enrollment.sequence_id and s.stop_on_reply = 'yes') returning id";
+macro_rules! stop_by_tag {
+    ($dialect:ident) => {
+        concat!(
+            "update enrollment set status = 'stopped', stop_reason = 'tagged', updated_at = $3 where lead_id in (select x.id from ",
+            rows!($dialect, id text),
+            ") and organization_id = $2 and status = 'active' and exists (select 1 from lead_tag t join sequence_stop_tag s on s.tag = t.tag \
+             where t.lead_id = enrollment.lead_id and s.sequence_id = enrollment.sequence_id) returning id"
+        )
+    };
+}
 /// Where a tag that the lead has ends the run.
-const STOP_BY_TAG: &str = "update enrollment set status = 'stopped', stop_reason = 'tagged', updated_at = $3 \
-     where lead_id = $1 and organization_id = $2 and status = 'active' and exists \
-     (select 1 from lead_tag t join sequence_stop_tag s on s.tag = t.tag \
-     where t.lead_id = enrollment.lead_id and s.sequence_id = enrollment.sequence_id) returning id";
+const STOP_BY_TAG: Sql = Sql { sqlite: stop_by_tag!(sqlite), postgres: stop_by_tag!(postgres) };
 /// The first answer to a step that has left: of all runs of the lead that are not long over.
 const NOTE_REPLY: &str = "update enrollment set replied_step = step - 1 where lead_id = $1 and organization_id = $2 \
      and replied_step is null and step > 0 and updated_at > $3";
@@ -117,7 +124,6 @@ pub const STATEMENTS: &[&str] = &[
     STOP,
     STOP_OF_LEAD,
     STOP_ON_REPLY,
-    STOP_BY_TAG,
     NOTE_REPLY,
     HOLD,
     CANCEL_ALL,
@@ -130,7 +136,7 @@ pub const STATEMENTS: &[&str] = &[
 ];
 
 /// Statements that differ.
-pub const DUAL: &[Sql] = &[INSERT, TAKE, ADVANCE, CANCEL];
+pub const DUAL: &[Sql] = &[INSERT, TAKE, ADVANCE, STOP_BY_TAG, CANCEL];
 
 /// A run that is to begin.
 #[derive(Debug, Serialize)]
@@ -315,14 +321,16 @@ pub async fn stop_on_reply(
     ids(query.fetch_all(conn).await?)
 }
 
-/// Ends the runs of a lead that one of its tags ends.
+/// Ends the runs of leads that one of their tags ends.
 pub async fn stop_by_tag(
     conn: &mut Conn,
-    lead: &LeadId,
+    dialect: Dialect,
+    leads: &[LeadId],
     organization: &OrganizationId,
     now: Timestamp,
 ) -> sqlx::Result<Vec<EnrollmentId>> {
-    let query = sqlx::query_scalar(STOP_BY_TAG).bind(lead.as_str()).bind(organization.as_str()).bind(now.0);
+    let query =
+        sqlx::query_scalar(STOP_BY_TAG.of(dialect)).bind(batch_of_ids(leads)).bind(organization.as_str()).bind(now.0);
     ids(query.fetch_all(conn).await?)
 }
 

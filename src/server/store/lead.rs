@@ -102,6 +102,13 @@ const UNLINK: &str = "update message set lead_id = null where lead_id = $1 and o
 const UNLINK_DEMO: &str = "update message set lead_id = null where lead_id in \
      (select id from lead where organization_id = $1 and demo_at is not null)";
 const REMOVE_DEMO: &str = "delete from lead where organization_id = $1 and demo_at is not null";
+/// Of all leads: for whoever reads all of them anyway.
+const CUSTOM_NAMES: Sql = Sql {
+    sqlite: "select distinct j.key from lead l, json_each(l.custom) j where l.organization_id = $1 and l.custom <> '{}' \
+             order by j.key limit 1000",
+    postgres: "select distinct j.key from lead l, json_object_keys(cast(l.custom as json)) j (key) where l.organization_id = $1 \
+               and l.custom <> '{}' order by j.key limit 1000",
+};
 macro_rules! custom_keys {
     ($key:literal, $each:literal) => {
         concat!(
@@ -134,7 +141,7 @@ pub const STATEMENTS: &[&str] = &[
 ];
 
 /// Statements that differ.
-pub const DUAL: &[Sql] = &[FIND_MANY, TAGS, ADD_TAGS, LOCK, CUSTOM_KEYS];
+pub const DUAL: &[Sql] = &[FIND_MANY, TAGS, ADD_TAGS, LOCK, CUSTOM_NAMES, CUSTOM_KEYS];
 
 #[derive(sqlx::FromRow)]
 pub(super) struct LeadRow {
@@ -302,7 +309,17 @@ pub async fn save(
         .execute(&mut *conn)
         .await?;
     sqlx::query(CLEAR_TAGS).bind(id.as_str()).bind(organization.as_str()).execute(&mut *conn).await?;
-    let tags: Vec<Tagged<'_>> = lead.tags.iter().map(|tag| Tagged { tag, lead_id: id.as_str() }).collect();
+    add_tags(conn, dialect, organization, lead.tags.iter().map(|tag| (tag.as_str(), id.as_str()))).await
+}
+
+/// Adds tags to leads of an organization, each as (tag, lead).
+pub async fn add_tags<'a>(
+    conn: &mut Conn,
+    dialect: Dialect,
+    organization: &OrganizationId,
+    tags: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> sqlx::Result<()> {
+    let tags: Vec<Tagged<'_>> = tags.into_iter().map(|(tag, lead_id)| Tagged { tag, lead_id }).collect();
     if tags.is_empty() {
         return Ok(());
     }
@@ -332,6 +349,15 @@ pub async fn remove_demo(conn: &mut Conn, organization: &OrganizationId) -> sqlx
 /// All tags of an organization, in the order of the alphabet.
 pub async fn all_tags(conn: &mut Conn, organization: &OrganizationId) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar(ALL_TAGS).bind(organization.as_str()).fetch_all(conn).await
+}
+
+/// All names of custom fields of an organization's leads, in the order of the alphabet.
+pub async fn custom_names(
+    conn: &mut Conn,
+    dialect: Dialect,
+    organization: &OrganizationId,
+) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar(CUSTOM_NAMES.of(dialect)).bind(organization.as_str()).fetch_all(conn).await
 }
 
 /// The names of custom fields that the newest leads have, in the order of the alphabet.

@@ -17,6 +17,8 @@ pub mod dashboard;
 pub mod enrollment;
 pub mod guess;
 pub mod idempotency;
+pub mod import;
+pub mod import_lead;
 pub mod lane;
 pub mod lead;
 pub mod mailbox;
@@ -283,6 +285,8 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         enrollment::STATEMENTS,
         guess::STATEMENTS,
         idempotency::STATEMENTS,
+        import::STATEMENTS,
+        import_lead::STATEMENTS,
         lane::STATEMENTS,
         lead::STATEMENTS,
         mailbox::STATEMENTS,
@@ -310,6 +314,8 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         consent::DUAL,
         enrollment::DUAL,
         idempotency::DUAL,
+        import::DUAL,
+        import_lead::DUAL,
         lane::DUAL,
         lead::DUAL,
         merge::DUAL,

@@ -73,6 +73,7 @@ const LIST: &str = concat!(select!(), "and id < $2 order by id desc limit $3");
 const LIST_OF: &str = concat!(select!(), "and fingerprint = $2 order by id desc");
 const GET: &str = concat!(select!(), "and id = $2");
 const DELETE: &str = "delete from suppression where organization_id = $1 and id = $2";
+const ANY: &str = "select id from suppression where organization_id = $1 limit 1";
 const OLD: &str =
     "select id, organization_id, channel, address from suppression where fingerprint is null order by id limit $1";
 const KNOWN: &str = "select id, organization_id, channel, address from suppression where organization_id = $1 and address is not null and id > $2 order by id limit $3";
@@ -84,7 +85,7 @@ const ADOPT: &str = "update suppression set fingerprint = $3 where id = $1 and o
 const DROP_OLD: &str = "delete from suppression where id = $1 and organization_id = $2 and fingerprint is null";
 
 /// For the prepare test.
-pub const STATEMENTS: &[&str] = &[LIST, LIST_OF, GET, DELETE, OLD, KNOWN, COUNT_FORGOTTEN, ADOPT, DROP_OLD];
+pub const STATEMENTS: &[&str] = &[LIST, LIST_OF, GET, DELETE, ANY, OLD, KNOWN, COUNT_FORGOTTEN, ADOPT, DROP_OLD];
 
 /// Statements that differ.
 pub const DUAL: &[Sql] = &[INSERT, FIND, LIFT, FORGET];
@@ -229,6 +230,11 @@ pub async fn get(
 /// Takes one entry off the list.
 pub async fn delete(conn: &mut Conn, organization: &OrganizationId, id: &SuppressionId) -> sqlx::Result<()> {
     sqlx::query(DELETE).bind(organization.as_str()).bind(id.as_str()).execute(conn).await.map(drop)
+}
+
+/// Whether nobody is on the list.
+pub async fn is_empty(conn: &mut Conn, organization: &OrganizationId) -> sqlx::Result<bool> {
+    Ok(sqlx::query(ANY).bind(organization.as_str()).fetch_optional(conn).await?.is_none())
 }
 
 /// An address of the list that is to have its fingerprint.

@@ -246,10 +246,10 @@ pub async fn left(
     store::enrollment::stop_of_lead(conn, lead, organization, reason, now).await.map(drop)
 }
 
-/// A lead has other tags now, some of which may end its runs.
-pub async fn tagged(app: &App, conn: &mut Conn, organization: &OrganizationId, lead: &LeadId) -> sqlx::Result<()> {
+/// Leads have other tags now, some of which may end their runs.
+pub async fn tagged(app: &App, conn: &mut Conn, organization: &OrganizationId, leads: &[LeadId]) -> sqlx::Result<()> {
     let now = app.clock.now();
-    let stopped = store::enrollment::stop_by_tag(conn, lead, organization, now).await?;
+    let stopped = store::enrollment::stop_by_tag(conn, app.db.dialect, leads, organization, now).await?;
     cancel(app, conn, &stopped, StopReason::Tagged, now).await
 }
 

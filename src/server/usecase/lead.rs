@@ -48,7 +48,7 @@ pub async fn update(who: &Who, id: &LeadId, change: impl FnOnce(LeadForm) -> Lea
             refuse_same(conn, who, &new, Some(id)).await?;
             keep(conn, who, &before, &new).await?;
             if new.tags.iter().any(|tag| !before.tags.contains(tag)) {
-                enrollment::tagged(app, conn, organization, id).await?;
+                enrollment::tagged(app, conn, organization, std::slice::from_ref(id)).await?;
             }
             Ok::<_, Error>(consent::inherit(app, conn, organization, &[new.ways()]).await?)
         })
@@ -113,6 +113,12 @@ pub async fn list(who: &Who, audience: &Audience, cursor: Option<&LeadId>, limit
 /// All tags that leads of the organization have.
 pub async fn tags(who: &Who) -> Result<Vec<String>, Error> {
     Ok(store::lead::all_tags(&mut *who.app.db.read().await?, &who.organization.id).await?)
+}
+
+/// All names of custom fields that leads of the organization have, in the order of the alphabet.
+pub async fn custom_names(who: &Who) -> Result<Vec<String>, Error> {
+    let dialect = who.app.db.dialect;
+    Ok(store::lead::custom_names(&mut *who.app.db.read().await?, dialect, &who.organization.id).await?)
 }
 
 /// Two leads are one person: the first stays, and is told what the other knew; the other's messages become its own.

@@ -12,6 +12,7 @@ pub mod demo;
 pub mod doctor;
 pub mod email_account;
 pub mod enrollment;
+pub mod import;
 pub mod installation;
 pub mod keys;
 pub mod lead;

@@ -5,6 +5,7 @@
 
 mod budget;
 mod claim;
+mod import;
 mod lane;
 mod mailbox;
 mod outcome;
@@ -112,6 +113,7 @@ impl Worker {
         let asking = tokio::spawn(self.clone().ask());
         let reading = tokio::spawn(self.clone().read());
         let planning = tokio::spawn(self.clone().plan());
+        let importing = tokio::spawn(import::run(app.clone()));
         while !app.stop.is_cancelled() {
             app.beat();
             let done = guarded(self.claim_pass()).await;
@@ -123,7 +125,7 @@ impl Worker {
             lanes.take_back(&accounts)
         };
         self.withhold(ready, "Tern was stopped before it was sent.");
-        let _ = tokio::join!(asking, reading, planning);
+        let _ = tokio::join!(asking, reading, planning, importing);
         self.0.tasks.close();
         let _ = tokio::time::timeout(DRAIN, self.0.tasks.wait()).await;
     }
@@ -208,6 +210,7 @@ impl Worker {
     async fn recover(&self) -> Result<(), Error> {
         if self.0.app.db.dialect == Dialect::Sqlite {
             while self.settle_lost(Timestamp(i64::MAX)).await? {}
+            self.0.app.db.write(store::import::release_all).await?;
         }
         Ok(())
     }
@@ -228,12 +231,14 @@ impl Worker {
         Duration::from_millis(u64::try_from(until).unwrap_or(1_000))
     }
 
-    /// Takes steps that are due; claims and starts everything that is due; asks providers that are to be asked; reads mailboxes that are to be read.
+    /// Takes steps that are due; claims and starts everything that is due; asks providers that are to be asked; reads mailboxes
+    /// that are to be read; imports what is to be imported.
     pub async fn pass(&self) -> Result<(), Error> {
         while sequence::pass(&self.0.app).await? {}
         self.claim_pass().await?;
         poll::pass(&self.0.app).await?;
-        mailbox::pass(&self.0.app).await
+        mailbox::pass(&self.0.app).await?;
+        import::pass(&self.0.app).await
     }
 
     async fn claim_pass(&self) -> Result<(), Error> {

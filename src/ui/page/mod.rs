@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod dashboard;
+pub mod import;
 pub mod lead;
 pub mod message;
 pub mod not_found;

@@ -21,6 +21,8 @@ pub enum Line {
 pub struct Live {
     /// Of the accounts.
     pub accounts: RwSignal<u32>,
+    /// Of the imports.
+    pub imports: RwSignal<u32>,
     /// Of the leads.
     pub leads: RwSignal<u32>,
     /// Of the messages.
@@ -44,6 +46,7 @@ impl Live {
         let versions = || RwSignal::new(0);
         let live = Self {
             accounts: versions(),
+            imports: versions(),
             leads: versions(),
             messages: versions(),
             sequences: versions(),
@@ -71,6 +74,7 @@ impl Live {
     /// Everything may have changed.
     pub fn resync(self) {
         let _ = self.accounts.try_update(|n| *n += 1);
+        let _ = self.imports.try_update(|n| *n += 1);
         let _ = self.leads.try_update(|n| *n += 1);
         let _ = self.messages.try_update(|n| *n += 1);
         let _ = self.sequences.try_update(|n| *n += 1);
@@ -124,6 +128,7 @@ impl Live {
                 .and_then(|topic| topic.as_string());
             match topic.as_deref() {
                 Some("accounts") => drop(self.accounts.try_update(|n| *n += 1)),
+                Some("imports") => drop(self.imports.try_update(|n| *n += 1)),
                 Some("leads") => drop(self.leads.try_update(|n| *n += 1)),
                 Some("messages") => drop(self.messages.try_update(|n| *n += 1)),
                 Some("sequences") => drop(self.sequences.try_update(|n| *n += 1)),

@@ -16,8 +16,8 @@ pub use verify::{Verdict, verify};
 use crate::{
     domain::{
         consent::{Act, Suppression, Teller},
-        id::{MessageId, OrganizationId, SuppressionId},
-        lead::Way,
+        id::{LeadId, MessageId, OrganizationId, SuppressionId},
+        lead::{Lead, Way},
         message::Failure,
         sequence::StopReason,
     },
@@ -177,7 +177,7 @@ async fn append(
 async fn whose(app: &App, conn: &mut Conn, said: &Said) -> sqlx::Result<Vec<Way>> {
     let (organization, way) = (&said.organization, &said.way);
     let mut ways = vec![way.clone()];
-    if said.act.is_of_person() {
+    if said.act.is_of_person() && said.act.is_stop().is_some() {
         ways.extend(Way::all(way.channel, &way.address));
         if let Some(id) = store::lead::find_by_address(conn, organization, way.channel, &way.address).await? {
             let lead = store::lead::find(conn, app.db.dialect, &id, organization).await?;
@@ -276,6 +276,21 @@ pub async fn inherit(
         }
     }
     Ok(())
+}
+
+/// The same for leads by their ids; nothing where nobody is on the list.
+pub async fn inherit_all(
+    app: &App,
+    conn: &mut Conn,
+    organization: &OrganizationId,
+    leads: &[LeadId],
+) -> sqlx::Result<()> {
+    store::consent::lock(conn, app.db.dialect, organization).await?;
+    if store::suppression::is_empty(conn, organization).await? {
+        return Ok(());
+    }
+    let leads = store::lead::find_many(conn, app.db.dialect, organization, leads).await?;
+    inherit(app, conn, organization, &leads.iter().map(Lead::ways).collect::<Vec<_>>()).await
 }
 
 /// A lead is forgotten, and what it said counts on: of its addresses only the fingerprints stay.

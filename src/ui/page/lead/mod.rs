@@ -48,6 +48,11 @@ impl Asked {
         Self { q: text("q"), tag: text("tag"), cursor: text("cursor") }
     }
 
+    /// All leads that the list would show, as a file.
+    fn export(&self) -> String {
+        address("/api/leads/export.csv", [("q", self.q.as_deref()), ("tag", self.tag.as_deref())])
+    }
+
     fn is_filtered(&self) -> bool {
         self.q.is_some() || self.tag.is_some()
     }
@@ -77,6 +82,12 @@ fn Leads() -> impl IntoView {
     );
     view! {
         <PageHead title="Leads" line="The people you reach">
+            <a class="btn" href="/leads/import">
+                "Import"
+            </a>
+            <a class="btn" rel="external" download="leads.csv" href=move || asked.get().export()>
+                "Export"
+            </a>
             <a id="add-lead" class="btn primary" href=move || asked.get().with("add", Some("1")) data-noscroll="">
                 "Add lead"
             </a>
@@ -170,6 +181,9 @@ fn NoLeads(
             >
                 <a class="btn primary" href="/leads?add=1" data-noscroll="">
                     "Add your first lead"
+                </a>
+                <a class="btn" href="/leads/import">
+                    "Import a file"
                 </a>
             </EmptyState>
         }
