@@ -275,10 +275,8 @@ pub async fn find_plan(
 
 /// Forgets a sequence with all runs; its messages stay.
 pub async fn delete(conn: &mut Conn, id: &SequenceId, organization: &OrganizationId) -> sqlx::Result<()> {
-    for statement in [UNLINK, DELETE] {
-        sqlx::query(statement).bind(id.as_str()).bind(organization.as_str()).execute(&mut *conn).await?;
-    }
-    Ok(())
+    sqlx::query(UNLINK).bind(id.as_str()).bind(organization.as_str()).execute(&mut *conn).await?;
+    sqlx::query(DELETE).bind(id.as_str()).bind(organization.as_str()).execute(conn).await.map(drop)
 }
 
 /// The name of a sequence that holds on to a template.
@@ -308,20 +306,20 @@ pub async fn count(conn: &mut Conn, id: &SequenceId, steps: usize) -> sqlx::Resu
             _ => {}
         }
     }
-    for (statement, is_reply) in [(COUNT_WAITING, false), (COUNT_REPLIED, true)] {
-        let found: Vec<(i64, i64)> = sqlx::query_as(statement).bind(id.as_str()).fetch_all(&mut *conn).await?;
-        for (step, count) in found {
-            let of = counts.entry(usize::try_from(step).unwrap_or_default()).or_default();
-            *(if is_reply { &mut of.replied } else { &mut of.waiting }) = number(count);
-        }
+    let waiting: Vec<(i64, i64)> = sqlx::query_as(COUNT_WAITING).bind(id.as_str()).fetch_all(&mut *conn).await?;
+    let replied: Vec<(i64, i64)> = sqlx::query_as(COUNT_REPLIED).bind(id.as_str()).fetch_all(conn).await?;
+    let place = |step: i64| usize::try_from(step).unwrap_or_default();
+    for (step, count) in waiting {
+        counts.entry(place(step)).or_default().waiting = number(count);
+    }
+    for (step, count) in replied {
+        counts.entry(place(step)).or_default().replied = number(count);
     }
     Ok(counts.into_values().collect())
 }
 
 /// Forgets the sequences of the demo data.
 pub async fn remove_demo(conn: &mut Conn, organization: &OrganizationId) -> sqlx::Result<()> {
-    for statement in [UNLINK_DEMO, REMOVE_DEMO] {
-        sqlx::query(statement).bind(organization.as_str()).execute(&mut *conn).await?;
-    }
-    Ok(())
+    sqlx::query(UNLINK_DEMO).bind(organization.as_str()).execute(&mut *conn).await?;
+    sqlx::query(REMOVE_DEMO).bind(organization.as_str()).execute(conn).await.map(drop)
 }

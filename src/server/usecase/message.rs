@@ -412,7 +412,9 @@ async fn prepare(
 /// Says why a queued message has not left: for a reason of its own, or one of its account.
 fn explain(message: &mut Message, stored: &StoredAccount, now: Timestamp) {
     let account = &stored.account;
+    let is_held = |waiting: &Waiting| waiting.reason == WaitingReason::Paused;
     if message.status != Status::Queued
+        || message.waiting.as_ref().is_some_and(is_held)
         || message.waiting.as_ref().is_some_and(|waiting| waiting.until.is_some_and(|until| until > now))
     {
         return;

@@ -258,7 +258,8 @@ pub async fn take_in(
     let mut tally = Tally::default();
     tally.count(&stored.organization_id, account.channel, Kind::Received);
     tally.save(conn, app.db.dialect, now).await?;
-    if let Some(lead) = &lead {
+    // Whoever says stop has not answered: that ends more than a run.
+    if let Some(lead) = lead.as_ref().filter(|_| wish != Some(Wish::Stop)) {
         enrollment::answered(app, conn, organization, lead).await?;
     }
     let said = wish.and_then(Wish::act).map(|act| Said {
