@@ -17,6 +17,7 @@ pub mod live;
 pub mod oracle;
 pub mod phone;
 pub mod platform;
+pub mod quiet;
 pub mod schedule;
 pub mod send;
 pub mod simulate;

@@ -22,8 +22,9 @@ fn step(channel: &str, delay_hours: u32, template: &str) -> Value {
     json!({ "channel": channel, "delay_hours": delay_hours, "template_id": template })
 }
 
-/// An active sequence; its id.
+/// An active sequence that heeds no quiet hours; its id.
 async fn active(owner: &Client, steps: Value, more: Value) -> String {
+    owner.patch("/api/rules", json!({ "quiet_hours": false })).await.expect_status(200);
     let form = but(json!({ "name": "Follow-up", "steps": steps, "is_active": true }), more);
     owner.post(SEQUENCES, form).await.expect_status(201).id()
 }
@@ -407,4 +408,85 @@ async fn rules_are_read_field_by_field() {
     }
     let stranger = world.stranger().await;
     assert_eq!(stranger.get("/api/rules").await.json()["cap_per_day"], json!(null));
+}
+
+/// Why each message waits, and until when.
+async fn waiting(owner: &Client) -> Vec<(String, String, String)> {
+    let page = owner.get("/api/messages?status=queued").await.expect_status(200).json();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut all: Vec<_> = page["data"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| (text(&one["to"]), text(&one["waiting"]["reason"]), text(&one["waiting"]["until"])))
+        .collect();
+    all.sort();
+    all
+}
+
+#[tokio::test]
+async fn planned_messages_wait_for_the_day_of_whom_they_are_for_and_others_leave() {
+    let (world, owner, _) = connected().await;
+    owner.connect_mailbox(&world).await;
+    let (sms, email) = (template(&owner, "sms", "Hi").await, template(&owner, "email", "Hello").await);
+    let sequence = active(&owner, json!([step("sms", 0, &sms), step("email", 0, &email)]), json!({})).await;
+    owner.patch("/api/rules", json!({ "quiet_hours": true })).await.expect_status(200);
+    // Half past nine in the morning in UTC.
+    for (phone, zone, email) in [
+        ("+14155552671", None, "a@example.com"),
+        ("+14155552672", Some("Europe/Berlin"), "b@example.com"),
+        ("+4915123456789", None, "c@example.com"),
+    ] {
+        let id = lead(&owner, json!({ "phone": phone, "time_zone": zone, "email": email })).await;
+        enroll(&owner, &sequence, &[&id]).await;
+    }
+    world.work().await;
+    let expected = ("+14155552671".to_owned(), "quiet_hours".to_owned(), "2026-11-22T16:00:00Z".to_owned());
+    assert_eq!(waiting(&owner).await, [expected], "it is half past one where that number is");
+    assert_eq!(sent(&world).await.len(), 2);
+    assert_eq!(
+        world.rows("select distinct cast(attempts as text) from message where status = 'queued'").await,
+        ["0"],
+        "it was not tried"
+    );
+    // What somebody sends by hand is their own decision.
+    let by_hand = owner.send("+14155552673").await;
+    world.work().await;
+    assert_eq!(owner.status(&by_hand).await, "accepted");
+    later(&world, 7 * HOUR).await;
+    later(&world, MINUTE).await;
+    later(&world, MINUTE).await;
+    let all = sent(&world).await;
+    let mails = all.iter().filter(|sent| sent.contains("@example.com: Hello")).count();
+    assert_eq!(mails, 3, "mail has no quiet hours: {all:?}");
+    assert!(waiting(&owner).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_person_gets_no_more_messages_than_the_organization_allows() {
+    let (world, owner, _) = connected().await;
+    owner.connect_mailbox(&world).await;
+    let (sms, email) = (template(&owner, "sms", "Hi").await, template(&owner, "email", "Hello").await);
+    let steps = json!([step("sms", 0, &sms), step("email", 1, &email), step("sms", 1, &sms)]);
+    let sequence = active(&owner, steps, json!({ "stop_on_reply": false })).await;
+    owner.patch("/api/rules", json!({ "cap_per_day": 2, "cap_per_week": 3 })).await.expect_status(200);
+    let kim = lead(&owner, json!({ "phone": RECIPIENT, "email": "kim@example.com" })).await;
+    owner.send(RECIPIENT).await;
+    world.work().await;
+    enroll(&owner, &sequence, &[&kim]).await;
+    world.work().await;
+    assert_eq!(sent(&world).await.len(), 2, "one by hand, one by plan");
+    later(&world, HOUR).await;
+    let waits = waiting(&owner).await;
+    assert_eq!(waits.len(), 1, "{waits:?}");
+    assert_eq!((waits[0].1.as_str(), waits[0].2.as_str()), ("contact_cap", "2026-11-23T09:30:00.001Z"));
+    let by_hand = owner.send(RECIPIENT).await;
+    world.work().await;
+    assert_eq!(owner.status(&by_hand).await, "accepted", "a person decides for themselves");
+    later(&world, DAY).await;
+    assert_eq!(sent(&world).await.len(), 3, "now the week is full");
+    for _ in 0..8 {
+        later(&world, DAY).await;
+    }
+    assert_eq!(sent(&world).await.len(), 5, "all of it has left in the end");
 }

@@ -66,6 +66,10 @@ pub enum WaitingReason {
     Provider,
     /// It is to go out later.
     Scheduled,
+    /// It is night where its recipient is.
+    QuietHours,
+    /// Its recipient got as many messages as the organization allows.
+    ContactCap,
     /// Its sequence or campaign is held.
     Paused,
     /// Others of the account leave first.
@@ -83,6 +87,8 @@ impl WaitingReason {
             Self::AccountError => "account_error",
             Self::Provider => "provider",
             Self::Scheduled => "scheduled",
+            Self::QuietHours => "quiet_hours",
+            Self::ContactCap => "contact_cap",
             Self::Paused => "paused",
             Self::Turn => "turn",
             Self::Evidence => "evidence",
@@ -97,6 +103,8 @@ impl WaitingReason {
             Self::AccountError => "Account cannot send",
             Self::Provider => "Provider pauses",
             Self::Scheduled => "Scheduled",
+            Self::QuietHours => "Quiet hours",
+            Self::ContactCap => "Contact cap",
             Self::Paused => "Paused",
             Self::Turn => "In turn",
             Self::Evidence => "Needs evidence",
@@ -111,6 +119,8 @@ impl WaitingReason {
             Self::AccountError,
             Self::Provider,
             Self::Scheduled,
+            Self::QuietHours,
+            Self::ContactCap,
             Self::Paused,
             Self::Turn,
             Self::Evidence,

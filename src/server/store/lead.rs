@@ -54,6 +54,14 @@ macro_rules! find_many {
         )
     };
 }
+macro_rules! lock_many {
+    ($dialect:ident, $lock:literal) => {
+        concat!("select l.id from ", rows!($dialect, id text), " cross join lead l where l.id = x.id order by l.id", $lock)
+    };
+}
+/// In one order, so that two who lock several do not wait for each other.
+const LOCK_MANY: Sql =
+    Sql { sqlite: lock_many!(sqlite, ""), postgres: lock_many!(postgres, " for no key update of l") };
 const FIND_MANY: Sql = Sql { sqlite: find_many!(sqlite), postgres: find_many!(postgres) };
 /// Whose address it is: $2 is an e-mail address, or a number's key.
 const FIND_BY_EMAIL: &str = "select id from lead where organization_id = $1 and email = $2";
@@ -141,7 +149,7 @@ pub const STATEMENTS: &[&str] = &[
 ];
 
 /// Statements that differ.
-pub const DUAL: &[Sql] = &[FIND_MANY, TAGS, ADD_TAGS, LOCK, CUSTOM_NAMES, CUSTOM_KEYS];
+pub const DUAL: &[Sql] = &[LOCK_MANY, FIND_MANY, TAGS, ADD_TAGS, LOCK, CUSTOM_NAMES, CUSTOM_KEYS];
 
 #[derive(sqlx::FromRow)]
 pub(super) struct LeadRow {
@@ -220,6 +228,14 @@ pub async fn find(
     let Some(mut lead) = found.map(LeadRow::read).transpose()? else { return Ok(None) };
     add_known_tags(conn, dialect, std::slice::from_mut(&mut lead)).await?;
     Ok(Some(lead))
+}
+
+/// Nobody else locks these leads until the transaction ends.
+pub async fn lock_many(conn: &mut Conn, dialect: Dialect, leads: &[LeadId]) -> sqlx::Result<()> {
+    if dialect == Dialect::Sqlite {
+        return Ok(()); // its one writer is alone
+    }
+    sqlx::query(LOCK_MANY.of(dialect)).bind(batch_of_ids(leads)).execute(conn).await.map(drop)
 }
 
 /// Those of these leads that the organization has, without when they were last written to and last answered.

@@ -42,8 +42,9 @@ macro_rules! due {
     ($dialect:ident, $lock:literal) => {
         gather!(
             $dialect,
-            [id, lead_id, recipient, subject, body, segments, attempts],
-            "select id, lead_id, recipient, subject, body, segments, attempts from message \
+            [id, lead_id, recipient, subject, body, segments, attempts, is_planned, time_zone],
+            "select id, lead_id, recipient, subject, body, segments, attempts, case when enrollment_id is null then 0 else 1 end as is_planned, \
+             case when enrollment_id is not null then (select l.time_zone from lead l where l.id = message.lead_id) end as time_zone from message \
              where account_id = $1 and status = 'queued' and due_at <= $2 order by due_at, id limit $3",
             $lock
         )
@@ -115,6 +116,33 @@ macro_rules! suppress {
 }
 /// What was claimed and must not be sent after all.
 const SUPPRESS: Sql = Sql { sqlite: suppress!(sqlite), postgres: suppress!(postgres) };
+macro_rules! put_off {
+    ($dialect:ident) => {
+        concat!(
+            "update message set status = 'queued', attempts = attempts - 1, lease_token = null, lease_until = null, \
+             due_at = x.until, waiting_reason = x.reason, waiting_since = $2, waiting_until = x.until, waiting_detail = x.detail, \
+             updated_at = $2 from ",
+            rows!($dialect, id text, reason text, until bigint, detail text),
+            " where message.id = x.id"
+        )
+    };
+}
+/// What was claimed and has to wait.
+const PUT_OFF: Sql = Sql { sqlite: put_off!(sqlite), postgres: put_off!(postgres) };
+macro_rules! contacts {
+    ($dialect:ident) => {
+        gather!(
+            $dialect,
+            [id, count, oldest],
+            "select m.lead_id as id, count(*) as count, min(coalesce(m.accepted_at, m.updated_at)) as oldest from ",
+            rows!($dialect, id text),
+            " cross join message m where m.lead_id = x.id and m.direction = 'outbound' \
+             and m.status in ('sending', 'accepted', 'sent', 'delivered', 'read', 'undelivered', 'unknown') \
+             and coalesce(m.accepted_at, m.updated_at) > $2 group by m.lead_id"
+        )
+    };
+}
+const CONTACTS: Sql = Sql { sqlite: contacts!(sqlite), postgres: contacts!(postgres) };
 const SETTLE: &str = "update message set status = $2, provider_message_id = coalesce(provider_message_id, $3), \
      error_code = $4, error_message = $5, error_retryable = $6, accepted_at = coalesce(accepted_at, $7), poll_at = $8, \
      lease_token = null, lease_until = null, updated_at = $9 where id = $1";
@@ -161,7 +189,7 @@ pub const STATEMENTS: &[&str] = &[
     HAS_TWIN,
 ];
 /// Statements that differ.
-pub const DUAL: &[Sql] = &[DUE, COUNT_MANY, CLAIM, HELD, SUPPRESS, LOCK, ACCEPT_ATTEMPTS, ACCEPT];
+pub const DUAL: &[Sql] = &[DUE, PUT_OFF, CONTACTS, COUNT_MANY, CLAIM, HELD, SUPPRESS, LOCK, ACCEPT_ATTEMPTS, ACCEPT];
 
 /// Accounts that have something due and may send before `horizon`.
 pub async fn due_accounts(
@@ -215,6 +243,16 @@ pub struct Due {
     pub segments: u32,
     /// Its tries, this one included.
     pub attempts: u32,
+    /// It is a step of somebody's run through a sequence.
+    #[serde(deserialize_with = "one_is_true")]
+    pub is_planned: bool,
+    /// The zone of the lead, where that is known and it is planned.
+    pub time_zone: Option<String>,
+}
+
+/// Neither database has a kind of value for yes and no that both understand.
+fn one_is_true<'de, D: serde::Deserializer<'de>>(number: D) -> Result<bool, D::Error> {
+    Ok(u8::deserialize(number)? != 0)
 }
 
 /// Messages that are to be worked on.
@@ -358,6 +396,61 @@ pub async fn suppress(
     let rows = claimed.iter().map(|(id, act)| Suppressed { id: id.as_str(), message: act.sentence() });
     let rows = batch(&rows.collect::<Vec<_>>());
     sqlx::query(SUPPRESS.of(dialect)).bind(rows).bind(now.0).execute(conn).await.map(drop)
+}
+
+/// Puts claimed messages back until later, each for its reason: they were not tried.
+pub async fn put_off(
+    conn: &mut Conn,
+    dialect: Dialect,
+    held: &[(MessageId, Waiting)],
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    #[derive(Serialize)]
+    struct Held<'a> {
+        id: &'a str,
+        reason: &'static str,
+        until: Option<i64>,
+        detail: &'a str,
+    }
+    let row = |(id, waiting): &'_ (MessageId, Waiting)| -> (String, &'static str, Option<i64>, String) {
+        (id.to_string(), waiting.reason.as_str(), waiting.until.map(|at| at.0), waiting.detail.clone())
+    };
+    let owned: Vec<_> = held.iter().map(row).collect();
+    let rows: Vec<Held<'_>> =
+        owned.iter().map(|(id, reason, until, detail)| Held { id, reason, until: *until, detail }).collect();
+    sqlx::query(PUT_OFF.of(dialect)).bind(batch(&rows)).bind(now.0).execute(conn).await.map(drop)
+}
+
+/// What a lead got in a stretch of time.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct Contacts {
+    /// Messages.
+    pub count: i64,
+    /// The first of them, Unix milliseconds.
+    #[serde(deserialize_with = "instant")]
+    pub oldest: Timestamp,
+}
+
+fn instant<'de, D: serde::Deserializer<'de>>(number: D) -> Result<Timestamp, D::Error> {
+    Ok(Timestamp(i64::deserialize(number)?))
+}
+
+/// What leads got since an instant, what is under way included.
+pub async fn count_contacts<'a>(
+    conn: &mut Conn,
+    dialect: Dialect,
+    leads: impl IntoIterator<Item = &'a LeadId>,
+    since: Timestamp,
+) -> sqlx::Result<HashMap<LeadId, Contacts>> {
+    #[derive(Deserialize)]
+    struct Row {
+        id: LeadId,
+        #[serde(flatten)]
+        contacts: Contacts,
+    }
+    let query = sqlx::query_scalar(CONTACTS.of(dialect)).bind(batch_of_ids(leads)).bind(since.0);
+    let text: String = query.fetch_one(conn).await?;
+    Ok(gathered::<Row>(&text)?.into_iter().map(|row| (row.id, row.contacts)).collect())
 }
 
 /// Reads a message and keeps others from changing it until the transaction ends.

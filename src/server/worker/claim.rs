@@ -1,7 +1,7 @@
 //! The durable intent: what leaves next is claimed, its quota reserved and its try written down in one transaction, before
 //! the first byte leaves. One transaction serves all lanes that have room.
 
-use super::outcome::BREAK_AT;
+use super::{outcome::BREAK_AT, rules};
 use crate::{
     domain::{
         account::ConnectionStatus,
@@ -186,6 +186,7 @@ impl Pass<'_> {
             self.set_aside(conn, &taken.unreadable).await?;
             due = taken.messages;
             self.leave_out_suppressed(conn, &turn.stored, &key, &mut due).await?;
+            rules::hold(app, conn, &turn.stored, &mut due, now).await?;
         }
         let count = u32::try_from(due.len()).unwrap_or(room);
         let before = turn.lane.clone();

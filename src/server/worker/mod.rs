@@ -11,6 +11,7 @@ mod mailbox;
 mod outcome;
 mod poll;
 mod resolve;
+mod rules;
 mod send;
 mod sequence;
 pub mod skew;

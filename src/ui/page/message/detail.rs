@@ -141,7 +141,12 @@ fn Wait(waiting: Waiting, account: Option<String>) -> impl IntoView {
         WaitingReason::AccountInactive => {
             Some(view! { <a class="btn small" href="/accounts">"Open the accounts"</a> }.into_any())
         }
-        WaitingReason::Scheduled | WaitingReason::Paused | WaitingReason::Turn | WaitingReason::Evidence => None,
+        WaitingReason::Scheduled
+        | WaitingReason::QuietHours
+        | WaitingReason::ContactCap
+        | WaitingReason::Paused
+        | WaitingReason::Turn
+        | WaitingReason::Evidence => None,
     });
     view! {
         <div class="notice warn">
