@@ -54,6 +54,7 @@ pub fn build(toolchain: Toolchain, small: bool, out: &Path) -> Result<()> {
     let hashes = format!("js: {id}\nwasm: {id}\nsplit: {id}\nmanifest: {id}\ncss: {style}\n");
     fs::write(out.join("hash.txt"), hashes)?;
     if small {
+        timed("minify", || minify(&pkg))?;
         timed("compress", || compress(&site))?;
         check_size(&pkg, &parts, &id, &style)?;
     }
@@ -129,6 +130,17 @@ fn bindgen(raw: &[u8], small: bool) -> Result<PathBuf> {
     }
     fs::write(folder.join("done"), "")?;
     Ok(folder)
+}
+
+/// Scripts without what only people read: 2.5 KiB less after compression.
+fn minify(pkg: &Path) -> Result<()> {
+    let esbuild = npm()?.join("node_modules/.bin/esbuild");
+    let scripts: Vec<PathBuf> =
+        files(pkg)?.into_iter().filter(|file| file.extension().is_some_and(|e| e == "js")).collect();
+    let mut command = Command::new(&esbuild);
+    command.args(["--minify", "--format=esm", "--target=es2022", "--allow-overwrite", "--log-level=warning"]);
+    command.arg(format!("--outbase={}", pkg.display())).arg(format!("--outdir={}", pkg.display())).args(scripts);
+    exec_muted("esbuild", &mut command)
 }
 
 fn css(main: &Path) -> Result<String> {
