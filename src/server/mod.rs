@@ -3,6 +3,7 @@
 //! Use cases take a [`Who`], which only a signed-in request can have; `store` and `channel` never meet but in a use case
 //! or the worker.
 
+pub mod answer;
 pub mod batch;
 pub mod bucket;
 pub mod channel;

@@ -340,3 +340,82 @@ async fn many_mails_are_read_in_bounded_steps() {
     }
     assert_eq!(owner.status(&message).await, "undelivered");
 }
+
+/// Two runs of one lead by mail, and the mailbox that is read.
+async fn enrolled(owner: &Client, world: &World) -> (String, String) {
+    let form = json!({ "name": "Mail", "channel": "email", "subject": "Hello", "body": "Hello" });
+    let template = owner.post("/api/templates", form).await.expect_status(201).id();
+    let step = json!({ "channel": "email", "delay_hours": 0, "template_id": template });
+    let later = json!({ "channel": "email", "delay_hours": 24, "template_id": template });
+    let form = json!({ "name": "Follow-up", "steps": [step, later], "is_active": true });
+    let sequence = owner.post("/api/sequences", form).await.expect_status(201).id();
+    let lead = owner.post("/api/leads", json!({ "email": "kim@example.net", "phone": "+14155552671" })).await;
+    let lead = lead.expect_status(201).id();
+    let path = format!("/api/sequences/{sequence}/enroll");
+    owner.post(&path, json!({ "lead_ids": [lead] })).await.expect_status(200);
+    world.work().await;
+    let sent = world.rows("select id from message where direction = 'outbound'").await;
+    (sequence, sent[0].clone())
+}
+
+async fn run(owner: &Client, sequence: &str) -> Value {
+    owner.get(&format!("/api/sequences/{sequence}/enrollments")).await.expect_status(200).json()["data"][0].clone()
+}
+
+#[tokio::test]
+async fn an_answer_by_mail_is_a_message_and_ends_the_run() {
+    let Reading { world, owner, mut dovecot, .. } = reading().await;
+    let (sequence, message) = enrolled(&owner, &world).await;
+    // From another address than the one that was written to, as people do.
+    dovecot.deliver(&about("reply", &message).replace("From: Kim <kim@example.net>", "From: Kim <KIM@home.example>"));
+    for _ in 0..2 {
+        look(&world).await;
+    }
+    let list = owner.get("/api/messages?limit=1").await.json()["data"][0].clone();
+    let seen = json!([list["direction"], list["from"], list["subject"], list["body"]]);
+    assert_eq!(seen, json!(["inbound", "kim@home.example", "Re: Hello", "Yes, gladly.\n\n> Hello"]));
+    assert_eq!(world.rows("select cast(count(*) as text) from message where direction = 'inbound'").await, ["1"]);
+    let run = run(&owner, &sequence).await;
+    assert_eq!(
+        (&run["status"], &run["stop_reason"], &run["lead_id"]),
+        (&json!("stopped"), &json!("replied"), &list["lead_id"])
+    );
+    world.clock.advance(2 * tern::domain::time::DAY);
+    world.work().await;
+    assert_eq!(world.mail.server.kept().len(), 1);
+}
+
+#[tokio::test]
+async fn stop_by_mail_counts_for_every_channel_and_a_complaint_does_too() {
+    for (sample, reason) in [("reply", "stopped"), ("complaint", "complained")] {
+        let Reading { world, owner, mut dovecot, .. } = reading().await;
+        let (sequence, message) = enrolled(&owner, &world).await;
+        dovecot.deliver(&about(sample, &message).replace("Yes, gladly.", "Please remove me from your list."));
+        look(&world).await;
+        let list = owner.get("/api/suppressions").await.json();
+        let reasons: Vec<&str> =
+            list["data"].as_array().expect("a list").iter().filter_map(|one| one["reason"].as_str()).collect();
+        assert_eq!(reasons, [reason; 3], "{list}");
+        assert_eq!(run(&owner, &sequence).await["stop_reason"], "opted_out");
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_away_is_left_alone_until_they_are_back() {
+    for (says, until) in
+        [("I am back on December 1st.", "2026-12-01T00:00:00Z"), ("I am out of the office.", "2026-11-25T09:31:00Z")]
+    {
+        let Reading { world, owner, mut dovecot, .. } = reading().await;
+        let (sequence, message) = enrolled(&owner, &world).await;
+        let raw = about("out_of_office", &message)
+            .replace("I am out of the office. A mail could not be delivered to my desk.", says);
+        dovecot.deliver(&raw);
+        look(&world).await;
+        let run = run(&owner, &sequence).await;
+        assert_eq!((&run["status"], &run["next_step_at"]), (&json!("active"), &json!(until)), "{says}");
+        assert!(
+            world.rows("select id from message where direction = 'inbound'").await.is_empty(),
+            "a machine is nobody"
+        );
+    }
+}

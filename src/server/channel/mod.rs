@@ -187,6 +187,8 @@ pub struct Inbound {
     pub from: String,
     /// To which of our senders, without channel prefix.
     pub to: String,
+    /// E-mail only.
+    pub subject: Option<String>,
     /// The text.
     pub body: String,
     /// What the provider itself understood it to mean.

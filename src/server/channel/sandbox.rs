@@ -80,6 +80,7 @@ fn life(asked: &Asked<'_>) -> Poll {
         provider_message_id: format!("{}-reply", asked.provider_message_id),
         from: asked.to.to_owned(),
         to: asked.from.to_owned(),
+        subject: None,
         body: "Yes, tell me more.".to_owned(),
         opt_out: None,
     };

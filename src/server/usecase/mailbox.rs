@@ -5,6 +5,7 @@ use super::{
     consent::{self, Said},
     report::{self, News},
     session::hash_token,
+    webhook::{self, Taken},
 };
 use crate::{
     domain::{
@@ -13,16 +14,20 @@ use crate::{
         id::{AttemptId, MessageId},
         lead::Way,
         message::{Direction, Source, Status},
+        time::DAY,
     },
     server::{
-        App,
+        App, answer,
         channel::{
-            Report,
-            imap::{Bounce, Look, Looked, Mail},
+            Inbound, Report,
+            imap::{Bounce, Letter, Look, Looked, Mail},
         },
         store::{self, Conn, account::StoredAccount, message::StoredMessage, webhook::NewCall},
     },
 };
+
+/// Whoever is away and does not say until when is left alone for so long.
+const AWAY: i64 = 3 * DAY;
 
 /// The most names of one mail that are looked up.
 const NAMES_MAX: usize = 20;
@@ -38,12 +43,27 @@ pub async fn join(app: &App, conn: &mut Conn, account: &StoredAccount, look: &Lo
                     touched.extend(returned(app, conn, account, &message, bounce, &key, &mut said).await?);
                 }
             }
-            Mail::Reply { to_message_id } => {
+            Mail::Reply { to_message_id, letter } => {
                 if let Some(message) = find(app, conn, account, to_message_id).await? {
                     touched.extend(answered(app, conn, &message).await?);
+                    let taken = take_in(app, conn, account, &message, looked, letter).await?;
+                    if let Some(Taken { message, said: says }) = taken {
+                        touched.push(message);
+                        said.extend(says);
+                    }
                 }
             }
-            Mail::AutoReply | Mail::Other => {}
+            Mail::AutoReply { to_message_id, letter } => {
+                if let Some(message) = find(app, conn, account, to_message_id).await? {
+                    touched.extend(away(app, conn, &message, letter).await?);
+                }
+            }
+            Mail::Complaint { about_message_id } => {
+                if let Some(message) = find(app, conn, account, about_message_id).await? {
+                    said.push(told(&message, Act::Complained, None));
+                }
+            }
+            Mail::Other => {}
         }
     }
     consent::record(app, conn, &said).await?;
@@ -117,17 +137,56 @@ async fn returned(
     for fate in &bounce.fates {
         join_one(app, conn, &message.id, &fate.report(), is_superseded).await?;
         if fate.is_hard() {
-            said.push(Said {
-                organization: stored.organization_id.clone(),
-                act: Act::Bounced,
-                // The address that we wrote to, whatever the report calls it: it may have been forwarded.
-                way: Way { channel: Channel::Email, address: message.to.clone() },
-                source: Teller::Provider,
-                detail: Some(fate.code.clone()),
-                message: Some(message.id.clone()),
-            });
+            said.push(told(stored, Act::Bounced, Some(fate.code.clone())));
         }
     }
+    Ok(Some(message.id.clone()))
+}
+
+/// What servers say of the address that we wrote to, whatever they call it: the mail may have been forwarded.
+fn told(stored: &StoredMessage, act: Act, detail: Option<String>) -> Said {
+    Said {
+        organization: stored.organization_id.clone(),
+        act,
+        way: Way { channel: Channel::Email, address: stored.message.to.clone() },
+        source: Teller::Provider,
+        detail,
+        message: Some(stored.message.id.clone()),
+    }
+}
+
+/// An answer becomes a message of whoever was written to, from whichever address they answer.
+async fn take_in(
+    app: &App,
+    conn: &mut Conn,
+    account: &StoredAccount,
+    about: &StoredMessage,
+    looked: &Looked,
+    letter: &Letter,
+) -> sqlx::Result<Option<Taken>> {
+    let name = looked.message_id.as_ref().map_or_else(|| format!("uid-{}", looked.uid), |id| format!("<{id}>"));
+    let inbound = Inbound {
+        provider_message_id: name,
+        from: letter.from.clone(),
+        to: account.account.address.clone(),
+        subject: Some(letter.subject.clone()).filter(|subject| !subject.is_empty()),
+        body: letter.text.clone(),
+        opt_out: None,
+    };
+    let way = Way { channel: Channel::Email, address: about.message.to.clone() };
+    webhook::take_in_from(app, conn, account, &inbound, &way).await
+}
+
+/// A machine answers for somebody who is away: nothing more is due for them before they are back.
+async fn away(app: &App, conn: &mut Conn, about: &StoredMessage, letter: &Letter) -> sqlx::Result<Option<MessageId>> {
+    let (message, now) = (&about.message, app.clock.now());
+    let Some(lead) = &message.lead_id else { return Ok(None) };
+    let until = answer::away_until(&format!("{}\n{}", letter.subject, answer::said(&letter.text)), now);
+    let until = until.unwrap_or_else(|| now.plus(AWAY));
+    store::enrollment::hold(conn, lead, &about.organization_id, until, now).await?;
+    let mut event = store::message::event(app.new_id(), now, message.status, Source::Poll);
+    event.detail = Some(format!("An automatic answer came: sequences wait until {}.", until.for_people()));
+    store::message::insert_event(conn, app.db.dialect, &message.id, &event).await?;
     Ok(Some(message.id.clone()))
 }
 

@@ -10,7 +10,7 @@ use crate::{
         message::{Direction, Message, Source, Status},
     },
     server::{
-        App,
+        App, answer,
         channel::{Inbound, Incoming, Login, Told, ToldEvent},
         error::Error,
         live::Topic,
@@ -214,22 +214,33 @@ pub async fn take_in(
     stored: &StoredAccount,
     inbound: &Inbound,
 ) -> sqlx::Result<Option<Taken>> {
+    let way = Way { channel: stored.account.channel, address: inbound.from.clone() };
+    take_in_from(app, conn, stored, inbound, &way).await
+}
+
+/// The same of whoever has the address `way`, from whichever they write.
+pub async fn take_in_from(
+    app: &App,
+    conn: &mut Conn,
+    stored: &StoredAccount,
+    inbound: &Inbound,
+    way: &Way,
+) -> sqlx::Result<Option<Taken>> {
     let account = &stored.account;
     if store::message::find_by_provider_id(conn, &account.id, &inbound.provider_message_id).await?.is_some() {
         return Ok(None);
     }
     let now = app.clock.now();
     let organization = &stored.organization_id;
-    let lead = store::lead::find_by_address(conn, organization, account.channel, &inbound.from).await?;
-    let way = Way { channel: account.channel, address: inbound.from.clone() };
-    let wish = wish(app, conn, organization, &way, inbound).await?;
+    let lead = store::lead::find_by_address(conn, organization, way.channel, &way.address).await?;
+    let wish = wish(app, conn, organization, way, inbound).await?;
     let message = Message {
         id: app.new_id(),
         channel: account.channel,
         direction: Direction::Inbound,
         to: account.address.clone(),
         from: Some(inbound.from.clone()),
-        subject: None,
+        subject: inbound.subject.clone(),
         body: inbound.body.clone(),
         status: Status::Delivered,
         account_id: stored.shown_id(),
@@ -252,7 +263,8 @@ pub async fn take_in(
     let new =
         StoredMessage { message, account_id, organization_id, lease_token: None, accepted_at: Some(now), origin: None };
     store::message::insert(conn, app.db.dialect, &new, now).await?;
-    let mut event = store::message::event(app.new_id(), now, Status::Delivered, Source::Webhook);
+    let source = if account.channel == Channel::Email { Source::Poll } else { Source::Webhook };
+    let mut event = store::message::event(app.new_id(), now, Status::Delivered, source);
     event.detail = Some(received(wish).to_owned());
     store::message::insert_event(conn, app.db.dialect, &id, &event).await?;
     let mut tally = Tally::default();
@@ -265,7 +277,7 @@ pub async fn take_in(
     let said = wish.and_then(Wish::act).map(|act| Said {
         organization: organization.clone(),
         act,
-        way,
+        way: way.clone(),
         source: Teller::Recipient,
         detail: Some(inbound.body.chars().take(DETAIL_MAX).collect()),
         message: Some(id.clone()),
@@ -281,8 +293,9 @@ async fn wish(
     way: &Way,
     inbound: &Inbound,
 ) -> sqlx::Result<Option<Wish>> {
-    let plain = inbound.opt_out.or_else(|| Wish::of(&inbound.body, false));
-    if plain.is_some() || Wish::of(&inbound.body, true).is_none() {
+    let said = answer::said(&inbound.body);
+    let plain = inbound.opt_out.or_else(|| Wish::of(said, false));
+    if plain.is_some() || Wish::of(said, true).is_none() {
         return Ok(plain);
     }
     // A mere "yes" begins it again for whoever has ended it by a word, and answers something for everybody else.

@@ -1,7 +1,8 @@
 //! What a raw mail is: a report about one that was sent, an answer of a person, an answer of a machine, or none of ours.
 
 use super::bounce::{self, Bounce};
-use mail_parser::{Address, HeaderName, HeaderValue, Message, MessageParser};
+use crate::domain::id::MessageId;
+use mail_parser::{Address, HeaderName, HeaderValue, Message, MessageParser, MimeHeaders, PartType};
 
 /// What came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,12 +13,38 @@ pub enum Mail {
     Reply {
         /// The Message-IDs that it may answer, without brackets, the likeliest first.
         to_message_id: Vec<String>,
+        /// What they write.
+        letter: Letter,
     },
     /// A machine answers: out of office, list, receipt.
-    AutoReply,
+    AutoReply {
+        /// The Message-IDs that it may answer, without brackets, the likeliest first.
+        to_message_id: Vec<String>,
+        /// What it says.
+        letter: Letter,
+    },
+    /// Somebody calls a mail unwanted (RFC 5965).
+    Complaint {
+        /// The Message-IDs of what they complain about, without brackets.
+        about_message_id: Vec<String>,
+    },
     /// A mail of our own, or one that has nothing to do with us.
     Other,
 }
+
+/// As much of a mail as people read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Letter {
+    /// Who wrote, in lower case.
+    pub from: String,
+    /// What it is about.
+    pub subject: String,
+    /// The text; of a mail in HTML what is left of it as text.
+    pub text: String,
+}
+
+/// The most characters of a text that are kept.
+const TEXT_MAX: usize = 20_000;
 
 /// Local parts under which mail servers write.
 const DAEMONS: [&str; 3] = ["mailer-daemon", "postmaster", "mail-daemon"];
@@ -43,7 +70,6 @@ fn sender(message: &Message<'_>) -> String {
 }
 
 fn is_report(message: &Message<'_>) -> bool {
-    use mail_parser::MimeHeaders;
     let is = |part: &str, name: &str| part.eq_ignore_ascii_case(name);
     message.content_type().is_some_and(|kind| {
         is(kind.ctype(), "multipart") && kind.subtype().is_some_and(|subtype| is(subtype, "report"))
@@ -63,9 +89,49 @@ fn is_of_a_server(message: &Message<'_>) -> bool {
     message.header_raw("Return-Path").unwrap_or_default().trim() == "<>" || is_signed_by_a_server(message)
 }
 
-/// Whether the text is worth reading, by the headers alone: a report that can be about a mail of ours.
-pub fn may_be_bounce(headers: &[u8]) -> bool {
-    MessageParser::default().parse_headers(headers).is_some_and(|mail| is_report(&mail) || is_of_a_server(&mail))
+/// Whether the text is worth reading, by the headers alone: a report that can be about a mail of ours, or an answer to one.
+/// What people write to each other is none of our business.
+pub fn is_worth_reading(headers: &[u8]) -> bool {
+    let is_ours = |mail: &Message<'_>| answered(mail).iter().any(|id| may_be_ours(id));
+    MessageParser::default()
+        .parse_headers(headers)
+        .is_some_and(|mail| is_report(&mail) || is_of_a_server(&mail) || is_ours(&mail))
+}
+
+/// Whether a Message-ID looks like those that we make: the message's own id stands before the `@`.
+fn may_be_ours(id: &str) -> bool {
+    id.split('@').next().is_some_and(|local| local.to_uppercase().parse::<MessageId>().is_ok())
+}
+
+/// The Message-IDs that a mail may answer, the likeliest first.
+fn answered(message: &Message<'_>) -> Vec<String> {
+    let mut answered = ids(message.in_reply_to());
+    answered.extend(ids(message.references()).into_iter().rev());
+    let mut seen = std::collections::HashSet::new();
+    answered.retain(|id| seen.insert(id.clone()));
+    answered
+}
+
+fn letter(message: &Message<'_>) -> Letter {
+    let clean = |text: &str| text.replace('\0', "").replace("\r\n", "\n").trim().chars().take(TEXT_MAX).collect();
+    Letter {
+        from: sender(message),
+        subject: clean(message.subject().unwrap_or_default()),
+        text: message.body_text(0).map(|text| clean(&text)).unwrap_or_default(),
+    }
+}
+
+/// The mails that a report of an unwanted mail encloses; `None` when it is no such report.
+fn complained_about(message: &Message<'_>) -> Option<Vec<String>> {
+    let is_feedback = message.content_type().and_then(|kind| kind.attribute("report-type"));
+    if !is_feedback.is_some_and(|kind| kind.eq_ignore_ascii_case("feedback-report")) {
+        return None;
+    }
+    let enclosed = message.parts.iter().filter_map(|part| match &part.body {
+        PartType::Message(enclosed) => enclosed.message_id().map(str::to_owned),
+        _ => None,
+    });
+    Some(enclosed.collect())
 }
 
 /// True for what no person wrote (RFC 3834, and what was usual before it).
@@ -87,19 +153,19 @@ pub fn read(raw: &[u8], own: &str) -> Mail {
         if let Some(bounce) = bounce::read(&message) {
             return Mail::Bounce(bounce);
         }
+        if let Some(about_message_id) = complained_about(&message) {
+            return Mail::Complaint { about_message_id };
+        }
         if is_report(&message) {
-            return Mail::AutoReply; // of another kind: read, complained about
+            return Mail::Other; // of another kind: that it was read
         }
     }
     if is_automatic(&message) {
-        return Mail::AutoReply;
+        return Mail::AutoReply { to_message_id: answered(&message), letter: letter(&message) };
     }
     if sender(&message) == own.to_lowercase() {
         return Mail::Other;
     }
-    let mut to_message_id = ids(message.in_reply_to());
-    to_message_id.extend(ids(message.references()).into_iter().rev());
-    let mut seen = std::collections::HashSet::new();
-    to_message_id.retain(|id| seen.insert(id.clone()));
-    if to_message_id.is_empty() { Mail::Other } else { Mail::Reply { to_message_id } }
+    let to_message_id = answered(&message);
+    if to_message_id.is_empty() { Mail::Other } else { Mail::Reply { to_message_id, letter: letter(&message) } }
 }

@@ -7,7 +7,7 @@ mod dialogue;
 mod mail;
 
 pub use bounce::{Action, Bounce, Fate};
-pub use mail::Mail;
+pub use mail::{Letter, Mail};
 
 use super::{Login, Mailbox, TestError, smtp};
 use crate::{
@@ -28,7 +28,7 @@ const TEST: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_secs(90);
 /// Mails that one look passes.
 const MAILS: u32 = 200;
-/// Mails whose text one look reads: what comes back, and nothing else.
+/// Mails whose text one look reads: what comes back and what answers, and nothing else.
 const TEXTS: usize = 40;
 /// How much of a header is read.
 const HEADER_MAX: usize = 32 * 1024;
@@ -151,7 +151,7 @@ impl Imap {
         Err(TestError { code, message: format!("IMAP: {text}") })
     }
 
-    /// Reads what is new since `bookmark`. Headers of all, texts only of what comes back.
+    /// Reads what is new since `bookmark`. Headers of all, texts only of what comes back and of answers.
     pub async fn look(&self, login: &Login, bookmark: Option<Bookmark>) -> Result<Look, NotRead> {
         let not_read = |fault: &Fault| {
             let (code, message) = sentence(fault);
@@ -190,7 +190,7 @@ async fn read(dialogue: &mut Dialogue, bookmark: Option<Bookmark>, own: &str) ->
         for header in dialogue.fetch(first, end - 1, "HEADER", HEADER_MAX).await? {
             let uid = header.uid;
             let mut raw = header.bytes;
-            if mail::may_be_bounce(&raw) {
+            if mail::is_worth_reading(&raw) {
                 if texts == TEXTS {
                     end = uid; // the rest is for the next look
                     break;

@@ -2,7 +2,7 @@
 
 use super::{
     dialogue::{Dialogue, Door, Fault, Step},
-    mail::{Mail, may_be_bounce, read},
+    mail::{Letter, Mail, is_worth_reading, read},
     *,
 };
 use crate::{
@@ -57,25 +57,39 @@ fn reports_of_mail_servers_are_read() {
         let is_named = bounce.names.iter().any(|id| id == ID || id == "01JDF3ZS0V8R4C7N2Q9W5K6M1A");
         assert!(is_named, "{name}: {:?}", bounce.names);
         let head = sample(name).windows(4).position(|four| four == b"\r\n\r\n").expect("a header") + 4;
-        assert!(may_be_bounce(&sample(name)[..head]), "{name} is told by its header");
+        assert!(is_worth_reading(&sample(name)[..head]), "{name} is told by its header");
     }
 }
 
 #[test]
 fn what_is_no_report_is_told_apart() {
     let answered = vec![ID.to_owned(), "first@tern.example".to_owned()];
+    let letter = |subject: &str, text: &str| Letter {
+        from: "kim@example.net".to_owned(),
+        subject: subject.to_owned(),
+        text: text.to_owned(),
+    };
+    let away = "I am out of the office. A mail could not be delivered to my desk.";
     for (name, expected) in [
-        ("reply", Mail::Reply { to_message_id: answered }),
+        ("reply", Mail::Reply { to_message_id: answered, letter: letter("Re: Hello", "Yes, gladly.\n\n> Hello") }),
         ("own_copy", Mail::Other),
-        ("out_of_office", Mail::AutoReply),
-        ("vacation", Mail::AutoReply),
-        ("complaint", Mail::AutoReply),
-        ("newsletter", Mail::AutoReply),
+        (
+            "out_of_office",
+            Mail::AutoReply { to_message_id: vec![ID.to_owned()], letter: letter("Automatic reply: Hello", away) },
+        ),
+        (
+            "vacation",
+            Mail::AutoReply { to_message_id: vec![ID.to_owned()], letter: letter("Re: Hello", "On holiday.") },
+        ),
+        ("complaint", Mail::Complaint { about_message_id: vec![ID.to_owned()] }),
         ("warning_in_prose", Mail::Other),
     ] {
         assert_eq!(read(&sample(name), OWN), expected, "{name}");
     }
-    assert!(!may_be_bounce(&sample("reply")) && !may_be_bounce(&sample("newsletter")));
+    assert!(matches!(read(&sample("newsletter"), OWN), Mail::AutoReply { .. }));
+    assert!(is_worth_reading(&sample("reply")) && !is_worth_reading(&sample("newsletter")));
+    let of_others = String::from_utf8_lossy(&sample("reply")).replace("01jdf3zs0v8r4c7n2q9w5k6m1a", "kim-7");
+    assert!(!is_worth_reading(of_others.as_bytes()), "what people write to each other is not read");
 }
 
 #[test]
@@ -113,7 +127,7 @@ proptest! {
             let at = at.min(raw.len());
             raw.splice(at..(at + cut % 50).min(raw.len()), with.iter().copied());
             raw.truncate(cut.max(10));
-            let _ = (read(&raw, OWN), may_be_bounce(&raw), mail::message_id(&raw));
+            let _ = (read(&raw, OWN), is_worth_reading(&raw), mail::message_id(&raw));
         }
     }
 }

@@ -364,6 +364,7 @@ impl Sender for Twilio {
                 provider_message_id: sid.clone(),
                 from: text("From")?,
                 to: text("To")?,
+                subject: None,
                 body: field("Body").unwrap_or_default().to_owned(),
                 // Of a messaging service with Advanced Opt-Out.
                 opt_out: match field("OptOutType") {
