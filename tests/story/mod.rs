@@ -15,6 +15,7 @@ mod lead;
 mod limit;
 mod mailbox;
 mod message;
+mod month;
 mod platform;
 mod retry;
 mod selection;

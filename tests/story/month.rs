@@ -1,0 +1,123 @@
+//! A month of a sequence for ten thousand people all over the world: every message leaves once, by its recipient's clock, in its
+//! order, within the limits; and of everybody it is known why they got no more.
+
+use super::set_limit;
+use crate::support::{Client, Credentials, World, but, twilio_form};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use tern::{
+    domain::{
+        time::{DAY, HOUR, Timestamp},
+        window::{DAYS, Window},
+    },
+    server::schedule::{Calendar, day, zone},
+};
+
+const PEOPLE: usize = 10_000;
+/// Two of them change their clocks in other seasons, one by half an hour, one is a quarter off, one is a day ahead.
+const ZONES: [&str; 8] = [
+    "Europe/Berlin",
+    "America/New_York",
+    "America/Los_Angeles",
+    "Asia/Kathmandu",
+    "Australia/Lord_Howe",
+    "Pacific/Kiritimati",
+    "America/Santiago",
+    "UTC",
+];
+const HOLIDAY: &str = "2026-12-08";
+/// Messages a day of each account.
+const LIMIT: u32 = 3_000;
+
+fn people() -> String {
+    let row = |n: usize| {
+        let plan = if n % 100 == 7 { "" } else { "pro" };
+        format!("Person {n},+1628{:07},{},{plan}\n", 2_000_000 + n, ZONES[n % ZONES.len()])
+    };
+    std::iter::once("name,phone,time zone,custom.plan\n".to_owned()).chain((0..PEOPLE).map(row)).collect()
+}
+
+async fn sequence(owner: &Client) -> String {
+    let form =
+        json!({ "name": "Text", "channel": "sms", "body": "Hi {{ first_name }}, your plan is {{ custom.plan }}" });
+    let asks = owner.post("/api/templates", form).await.expect_status(201).id();
+    let form = json!({ "name": "First", "channel": "sms", "body": "Hi {{ first_name }}" });
+    let greets = owner.post("/api/templates", form).await.expect_status(201).id();
+    let step = |delay: u32, template: &str| json!({ "channel": "sms", "delay_hours": delay, "template_id": template });
+    let window = json!({ "days": ["mon", "tue", "wed", "thu", "fri"], "from": "09:00", "to": "17:00" });
+    let form = json!({
+        "name": "Month", "is_active": true, "window": window, "skip_holidays": true,
+        "steps": [step(0, &greets), step(72, &asks), step(168, &greets)],
+    });
+    owner.post("/api/sequences", form).await.expect_status(201).id()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_people_get_a_month_of_messages_each_by_their_own_clock() {
+    let world = World::new().await;
+    // A month is longer than a session that nobody uses.
+    let key = world.owner().await.post("/api/api-keys", json!({ "name": "month" })).await.expect_status(201).json();
+    let owner = world.client(Credentials::Key(key["key"].as_str().expect("a key").to_owned()));
+    for number in ["+14155550132", "+16285550188"] {
+        let id = owner.post("/api/messaging-accounts", but(twilio_form(), json!({ "phone_number": number }))).await;
+        set_limit(&owner, &id.expect_status(201).id(), LIMIT).await;
+    }
+    owner.patch("/api/rules", json!({ "quiet_hours": false, "holidays": [HOLIDAY] })).await.expect_status(200);
+    let upload = owner.with("content-type", "text/csv");
+    upload.call("POST", "/api/leads/import", people()).await.expect_status(202);
+    world.work().await;
+    assert_eq!(
+        world.rows("select state || ' ' || cast(created as text) from import").await,
+        [format!("done {PEOPLE}")]
+    );
+    let sequence = sequence(&owner).await;
+    let path = format!("/api/sequences/{sequence}/enroll");
+    let enrolled = owner.post(&path, json!({ "filter": {} })).await.expect_status(200).json();
+    assert_eq!(enrolled["enrolled"], PEOPLE);
+    for _ in 0..30 * 24 {
+        world.work().await;
+        world.clock.advance(HOUR);
+    }
+    explained(&world, &owner, &sequence).await;
+    in_time(&world).await;
+}
+
+/// Of everybody it is known where they are, and of every message.
+async fn explained(world: &World, owner: &Client, sequence: &str) {
+    let ends = "select status || ' ' || coalesce(stop_reason, '-') || ' ' || cast(count(*) as text) from enrollment group by status, stop_reason order by 1";
+    let odd = PEOPLE / 100;
+    assert_eq!(world.rows(ends).await, [format!("finished - {}", PEOPLE - odd), format!("stopped not_rendered {odd}")]);
+    assert_eq!(world.rows("select distinct status from message").await, ["accepted"]);
+    let told = owner.get(&format!("/api/sequences/{sequence}")).await.expect_status(200).json();
+    let sent: Vec<&Value> = told["counts"].as_array().expect("a list").iter().map(|of| &of["sent"]).collect();
+    assert_eq!(sent, [&json!(PEOPLE), &json!(PEOPLE - odd), &json!(PEOPLE - odd)]);
+    assert_eq!(world.rows("select cast(max(attempts) as text) from message").await, ["1"], "nothing is tried twice");
+}
+
+/// Each message left in its recipient's window, no sooner than the delay after the one before.
+async fn in_time(world: &World) {
+    let window = Window {
+        days: DAYS[..5].iter().map(|day| (*day).to_owned()).collect(),
+        from: "09:00".to_owned(),
+        to: "17:00".to_owned(),
+    };
+    let holidays = BTreeSet::from([day(HOLIDAY).expect("a day")]);
+    let calendar = Calendar { window: Some(&window), holidays: &holidays };
+    let rows = "select l.id || ' ' || cast(m.step as text) || ' ' || cast(m.created_at as text) || ' ' || cast(m.accepted_at as text) || ' ' || l.time_zone \
+                from message m join lead l on l.id = m.lead_id order by l.id, m.step";
+    let mut before: BTreeMap<String, (i64, i64)> = BTreeMap::new();
+    let (mut all, mut late) = (0_usize, 0_usize);
+    for row in world.rows(rows).await {
+        let parts: Vec<&str> = row.split(' ').collect();
+        let number = |at: usize| parts[at].parse::<i64>().expect("a number");
+        let (step, queued, left, name) = (number(1), Timestamp(number(2)), Timestamp(number(3)), parts[4]);
+        assert_eq!(calendar.next(queued, &zone(name)), Some(queued), "{row}: queued outside its window");
+        if let Some((last, at)) = before.insert(parts[0].to_owned(), (step, left.0)) {
+            let delay = [0, 72, 168][usize::try_from(step).expect("a step")] * HOUR;
+            assert!(last + 1 == step && left.0 - at >= delay, "{row}: too soon after the one before");
+        }
+        all += 1;
+        late += usize::from(left.0 - queued.0 > 2 * DAY);
+    }
+    assert_eq!((all, late), (3 * PEOPLE - 2 * (PEOPLE / 100), 0), "what is queued leaves by the next day");
+}
