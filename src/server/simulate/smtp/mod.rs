@@ -32,7 +32,7 @@ pub const TOKEN: &str = "simulator-access-token-0001";
 /// Connections at a time.
 const CONNECTIONS: usize = 200;
 /// Mails that are kept; the oldest go first.
-const KEPT: usize = 10_000;
+const KEPT: usize = 50_000;
 
 /// A mail that was taken.
 #[derive(Debug, Clone, Serialize)]
