@@ -77,6 +77,8 @@ ids! {
     SnippetId;
     /// Steps that leads go through.
     SequenceId;
+    /// One message to many.
+    CampaignId;
     /// A lead's run through a sequence.
     EnrollmentId;
     /// A file of leads.

@@ -11,7 +11,7 @@ use super::{
 };
 use serde::{Deserialize, Serialize};
 
-/// The most steps of a sequence.
+/// The most steps of a sequence; the store lists them.
 const STEPS_MAX: usize = 50;
 /// The longest delay before a step, in hours.
 const DELAY_MAX: u32 = 24 * 365;
@@ -63,6 +63,16 @@ pub struct Plan {
     pub account_ids: Vec<AccountId>,
 }
 
+/// What a sequence is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SequenceKind {
+    /// For itself.
+    #[default]
+    Sequence,
+    /// It is what a campaign sends, and nobody sees it as a sequence.
+    Campaign,
+}
+
 /// A sequence in the shape of the API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sequence {
@@ -84,6 +94,9 @@ pub struct Sequence {
     /// True when it belongs to the demo data.
     #[serde(default)]
     pub is_demo: bool,
+    /// On its own, or what a campaign sends.
+    #[serde(skip)]
+    pub kind: SequenceKind,
     /// Stored.
     pub created_at: Timestamp,
     /// Last change.
@@ -103,6 +116,10 @@ pub struct StepCounts {
     pub delivered: u32,
     /// Refused, lost or suppressed.
     pub failed: u32,
+    /// Held until there is evidence.
+    pub unknown: u32,
+    /// Taken back before they left.
+    pub canceled: u32,
     /// Leads that answered it.
     pub replied: u32,
 }
@@ -152,10 +169,12 @@ pub enum StopReason {
     NoContact,
     /// A text had nothing for one of its variables, or was too long.
     NotRendered,
+    /// The campaign was canceled.
+    Canceled,
 }
 
 impl StopReason {
-    const ALL: [(Self, &'static str, &'static str); 7] = [
+    const ALL: [(Self, &'static str, &'static str); 8] = [
         (Self::Replied, "replied", "They answered"),
         (Self::OptedOut, "opted_out", "They asked not to be contacted"),
         (Self::Bounced, "bounced", "Mail to them came back"),
@@ -163,6 +182,7 @@ impl StopReason {
         (Self::Tagged, "tagged", "They got a tag that ends it"),
         (Self::NoContact, "no_contact", "There is no address for a step"),
         (Self::NotRendered, "not_rendered", "A template had nothing for one of its variables"),
+        (Self::Canceled, "canceled", "The campaign was canceled"),
     ];
 
     /// The name in the database and the API.

@@ -3,6 +3,7 @@
 mod account;
 mod api_key;
 mod batch;
+mod campaign;
 mod command;
 mod consent;
 mod dashboard;

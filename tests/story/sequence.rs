@@ -95,7 +95,10 @@ async fn a_lead_gets_each_step_once_and_in_time() {
     let run = runs(&owner, &sequence).await.remove(0);
     assert_eq!((&run["status"], &run["next_step_at"]), (&json!("finished"), &json!(null)));
     let counts = counts(&owner, &sequence).await;
-    assert_eq!(counts[0], json!({ "waiting": 0, "queued": 0, "sent": 1, "delivered": 1, "failed": 0, "replied": 0 }));
+    assert_eq!(
+        counts[0],
+        json!({ "waiting": 0, "queued": 0, "sent": 1, "delivered": 1, "failed": 0, "unknown": 0, "canceled": 0, "replied": 0 })
+    );
     // Whoever is done may begin again.
     assert_eq!(enroll(&owner, &sequence, &[&kim]).await["enrolled"], 1);
 }

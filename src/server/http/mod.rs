@@ -3,6 +3,7 @@
 mod account;
 mod api_key;
 pub mod auth;
+mod campaign;
 mod email_account;
 mod guard;
 mod health;
@@ -167,6 +168,13 @@ fn rest() -> Router<HttpState> {
         .route("/api/leads/{id}", get(lead::load).patch(lead::update).delete(lead::delete))
         .route("/api/leads/{id}/merge", post(lead::merge))
         .route("/api/leads/{id}/unmerge", post(lead::unmerge))
+        .route("/api/campaigns", get(campaign::list).post(campaign::create))
+        .route("/api/campaigns/{id}", get(campaign::load).patch(campaign::update).delete(campaign::delete))
+        .route("/api/campaigns/{id}/start", post(campaign::start))
+        .route("/api/campaigns/{id}/pause", post(campaign::pause))
+        .route("/api/campaigns/{id}/resume", post(campaign::resume))
+        .route("/api/campaigns/{id}/cancel", post(campaign::cancel))
+        .route("/api/campaigns/{id}/retry", post(campaign::retry))
         .route("/api/sequences", get(sequence::list).post(sequence::create))
         .route("/api/sequences/{id}", get(sequence::load).patch(sequence::update).delete(sequence::delete))
         .route("/api/sequences/{id}/enroll", post(sequence::enroll))
@@ -248,6 +256,16 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("DELETE", "/api/leads/{id}"),
     ("POST", "/api/leads/{id}/merge"),
     ("POST", "/api/leads/{id}/unmerge"),
+    ("GET", "/api/campaigns"),
+    ("POST", "/api/campaigns"),
+    ("GET", "/api/campaigns/{id}"),
+    ("PATCH", "/api/campaigns/{id}"),
+    ("DELETE", "/api/campaigns/{id}"),
+    ("POST", "/api/campaigns/{id}/start"),
+    ("POST", "/api/campaigns/{id}/pause"),
+    ("POST", "/api/campaigns/{id}/resume"),
+    ("POST", "/api/campaigns/{id}/cancel"),
+    ("POST", "/api/campaigns/{id}/retry"),
     ("GET", "/api/sequences"),
     ("POST", "/api/sequences"),
     ("GET", "/api/sequences/{id}"),

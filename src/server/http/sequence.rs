@@ -41,7 +41,7 @@ fn parse_id(id: &str) -> Result<SequenceId, Error> {
 }
 
 /// A window, or that there is none.
-struct Hours(Option<Window>);
+pub(super) struct Hours(pub(super) Option<Window>);
 
 /// What a body says of a sequence; where it is silent, what was there stands.
 struct Said {
@@ -122,7 +122,7 @@ fn step(errors: &mut FieldErrors, at: usize, value: Value) -> Option<StepForm> {
 }
 
 /// `{days, from, to}`, or null for any time; nothing when it is no window.
-fn window(input: &mut Input) -> Option<Hours> {
+pub(super) fn window(input: &mut Input) -> Option<Hours> {
     let read = serde_json::from_value::<Option<Window>>(input.value("window"));
     if read.is_err() {
         input.errors.add("window", "must be {days, from, to}, or null");
@@ -139,7 +139,7 @@ pub async fn create(who: Who, input: Input) -> Result<(StatusCode, Json<Sequence
     Ok((StatusCode::CREATED, Json(created)))
 }
 
-fn param<'a>(params: &'a HashMap<String, String>, name: &str) -> Option<&'a str> {
+pub(super) fn param<'a>(params: &'a HashMap<String, String>, name: &str) -> Option<&'a str> {
     params.get(name).map(|text| text.trim()).filter(|text| !text.is_empty())
 }
 

@@ -99,13 +99,31 @@ macro_rules! cancel {
 }
 /// What these runs had queued, and nobody has claimed yet.
 const CANCEL: Sql = Sql { sqlite: cancel!(sqlite), postgres: cancel!(postgres) };
-const CANCEL_ALL: &str = "update message set status = 'canceled', waiting_reason = null, waiting_since = null, waiting_until = null, \
-     waiting_detail = null, updated_at = $3 where sequence_id = $1 and organization_id = $2 and status = 'queued'";
+/// What a sequence has queued: straight to each of its steps in the index, past all that has left.
+macro_rules! queued {
+    () => {
+        " where sequence_id = $1 and organization_id = $2 and status = 'queued' and step in (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, \
+         13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, \
+         45, 46, 47, 48, 49)"
+    };
+}
+const CANCEL_ALL: &str = concat!(
+    "update message set status = 'canceled', waiting_reason = null, waiting_since = null, waiting_until = null, \
+     waiting_detail = null, updated_at = $3",
+    queued!()
+);
 /// So far away that nobody sends it.
-const HOLD_BACK: &str = "update message set due_at = 9000000000000000, waiting_reason = 'paused', waiting_since = $3, waiting_until = null, \
-     waiting_detail = $4, updated_at = $3 where sequence_id = $1 and organization_id = $2 and status = 'queued'";
-const RELEASE: &str = "update message set due_at = $3, waiting_reason = null, waiting_since = null, waiting_until = null, \
-     waiting_detail = null, updated_at = $3 where sequence_id = $1 and organization_id = $2 and status = 'queued' and waiting_reason = 'paused'";
+const HOLD_BACK: &str = concat!(
+    "update message set due_at = 9000000000000000, waiting_reason = 'paused', waiting_since = $3, waiting_until = null, \
+     waiting_detail = $4, updated_at = $3",
+    queued!()
+);
+const RELEASE: &str = concat!(
+    "update message set due_at = $3, waiting_reason = null, waiting_since = null, waiting_until = null, \
+     waiting_detail = null, updated_at = $3",
+    queued!(),
+    " and waiting_reason = 'paused'"
+);
 const EXISTS: &str = "select id from enrollment where id = $1 and organization_id = $2";
 const LIST_ANSWERED: &str = "select distinct m.enrollment_id from message m join sequence s on s.id = m.sequence_id \
      where m.lead_id = $1 and m.organization_id = $2 and m.status = 'queued' and s.stop_on_reply = 'yes'";

@@ -12,6 +12,7 @@ pub mod account;
 pub mod api_key;
 pub mod attempt;
 pub mod audience;
+pub mod campaign;
 pub mod consent;
 pub mod dashboard;
 pub mod enrollment;
@@ -280,6 +281,7 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         api_key::STATEMENTS,
         attempt::STATEMENTS,
         audience::STATEMENTS,
+        campaign::STATEMENTS,
         consent::STATEMENTS,
         dashboard::STATEMENTS,
         enrollment::STATEMENTS,
@@ -311,6 +313,7 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         account::DUAL,
         attempt::DUAL,
         audience::DUAL,
+        campaign::DUAL,
         consent::DUAL,
         enrollment::DUAL,
         idempotency::DUAL,

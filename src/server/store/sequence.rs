@@ -8,7 +8,7 @@ use super::{
 use crate::domain::{
     id::{OrganizationId, SequenceId, TemplateId},
     page::{Limit, Page},
-    sequence::{Plan, Sequence, StepCounts},
+    sequence::{Plan, Sequence, SequenceKind, StepCounts},
     time::Timestamp,
 };
 use serde::Serialize;
@@ -16,12 +16,12 @@ use std::collections::BTreeMap;
 
 macro_rules! select {
     () => {
-        "select s.id, s.organization_id, s.name, s.active_since, s.version, s.stop_on_reply, s.demo_at, s.created_at, s.updated_at, v.plan, \
+        "select s.id, s.organization_id, s.name, s.active_since, s.version, s.stop_on_reply, s.demo_at, s.created_at, s.updated_at, s.kind, v.plan, \
          (select json_group_array(t.tag) from sequence_stop_tag t where t.sequence_id = s.id) as stop_tags \
          from sequence s join sequence_version v on v.sequence_id = s.id and v.version = s.version where "
     };
     (postgres) => {
-        "select s.id, s.organization_id, s.name, s.active_since, s.version, s.stop_on_reply, s.demo_at, s.created_at, s.updated_at, v.plan, \
+        "select s.id, s.organization_id, s.name, s.active_since, s.version, s.stop_on_reply, s.demo_at, s.created_at, s.updated_at, s.kind, v.plan, \
          (select coalesce(json_agg(t.tag order by t.tag), '[]')::text from sequence_stop_tag t where t.sequence_id = s.id) as stop_tags \
          from sequence s join sequence_version v on v.sequence_id = s.id and v.version = s.version where "
     };
@@ -31,15 +31,21 @@ const FIND: Sql = Sql {
     postgres: concat!(select!(postgres), "s.id = $1 and s.organization_id = $2"),
 };
 const LIST: Sql = Sql {
-    sqlite: concat!(select!(), "s.organization_id = $1 and s.id < $2 order by s.id desc limit $3"),
-    postgres: concat!(select!(postgres), "s.organization_id = $1 and s.id < $2 order by s.id desc limit $3"),
+    sqlite: concat!(
+        select!(),
+        "s.organization_id = $1 and s.kind = 'sequence' and s.id < $2 order by s.id desc limit $3"
+    ),
+    postgres: concat!(
+        select!(postgres),
+        "s.organization_id = $1 and s.kind = 'sequence' and s.id < $2 order by s.id desc limit $3"
+    ),
 };
 const LOCK: Sql = Sql {
     sqlite: "select id from sequence where id = $1 and organization_id = $2",
     postgres: "select id from sequence where id = $1 and organization_id = $2 for update",
 };
-const INSERT: &str = "insert into sequence (id, organization_id, name, version, stop_on_reply, demo_at, created_at, updated_at) \
-     values ($1, $2, $3, 1, $4, $5, $6, $6)";
+const INSERT: &str = "insert into sequence (id, organization_id, name, version, stop_on_reply, demo_at, created_at, updated_at, kind) \
+     values ($1, $2, $3, 1, $4, $5, $6, $6, $7)";
 const UPDATE: &str = "update sequence set name = $3, version = $4, stop_on_reply = $5, updated_at = $6 where id = $1 and organization_id = $2";
 const SET_ACTIVE: &str =
     "update sequence set active_since = $3, updated_at = $4 where id = $1 and organization_id = $2";
@@ -107,11 +113,12 @@ struct SequenceRow {
     demo_at: Option<i64>,
     created_at: i64,
     updated_at: i64,
+    kind: String,
     plan: String,
     stop_tags: String,
 }
 
-fn read_plan(text: &str) -> sqlx::Result<Plan> {
+pub(super) fn read_plan(text: &str) -> sqlx::Result<Plan> {
     serde_json::from_str(text).map_err(|_| super::inconsistent("plan"))
 }
 
@@ -129,6 +136,7 @@ impl SequenceRow {
             version: row::count("version", self.version)?,
             plan: read_plan(&self.plan)?,
             is_demo: self.demo_at.is_some(),
+            kind: if self.kind == "campaign" { SequenceKind::Campaign } else { SequenceKind::Sequence },
             created_at: Timestamp(self.created_at),
             updated_at: Timestamp(self.updated_at),
         })
@@ -158,7 +166,7 @@ pub async fn lock(
     query.execute(conn).await.map(drop)
 }
 
-/// One page of an organization's sequences, newest first.
+/// One page of an organization's sequences, campaigns not among them, newest first.
 pub async fn list(
     conn: &mut Conn,
     dialect: Dialect,
@@ -187,6 +195,7 @@ pub async fn insert(
         .bind(if sequence.stop_on_reply { "yes" } else { "no" })
         .bind(sequence.is_demo.then_some(sequence.created_at.0))
         .bind(sequence.created_at.0)
+        .bind(if sequence.kind == SequenceKind::Campaign { "campaign" } else { "sequence" })
         .execute(&mut *conn)
         .await?;
     add_version(conn, dialect, organization, sequence).await?;
@@ -299,7 +308,9 @@ pub async fn count(conn: &mut Conn, id: &SequenceId, steps: usize) -> sqlx::Resu
         let (of, count) = (counts.entry(step).or_default(), number(count));
         match status.as_str() {
             "queued" | "sending" => of.queued += count,
-            "accepted" | "sent" | "unknown" => of.sent += count,
+            "accepted" | "sent" => of.sent += count,
+            "unknown" => of.unknown += count,
+            "canceled" => of.canceled += count,
             "delivered" | "read" => (of.sent, of.delivered) = (of.sent + count, of.delivered + count),
             "undelivered" => (of.sent, of.failed) = (of.sent + count, of.failed + count),
             "failed" | "suppressed" => of.failed += count,

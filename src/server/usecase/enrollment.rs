@@ -1,6 +1,9 @@
 //! Runs of leads through sequences: begun, ended; and what ends them by itself.
 
-use super::{consent, sequence::changed};
+use super::{
+    consent,
+    sequence::{self, changed},
+};
 use crate::{
     domain::{
         audience::Audience,
@@ -8,7 +11,7 @@ use crate::{
         lead::{Lead, Way},
         message::{Source, Status},
         page::{Limit, Page},
-        sequence::{Enrolled, Enrollment, EnrollmentStatus, OnMissing, Plan, Skipped, StopReason},
+        sequence::{Enrolled, Enrollment, EnrollmentStatus, OnMissing, Plan, Sequence, Skipped, StopReason},
         time::{DAY, HOUR, Timestamp},
     },
     server::{
@@ -101,45 +104,54 @@ fn skip(enrolled: &mut Enrolled, lead: &str, reason: &str) {
 }
 
 async fn begin(who: &Who, id: &SequenceId, leads: &[Lead], enrolled: &mut Enrolled) -> Result<(), Error> {
-    let (app, organization, now) = (&who.app, &who.organization.id, who.app.clock.now());
     let work = async |conn: &mut Conn| {
-        let found = store::sequence::find(conn, app.db.dialect, id, organization).await?;
-        let sequence = found.ok_or_else(Error::not_found)?;
-        let left_alone = left_alone(app, conn, organization, leads).await?;
-        let clockwork = Clockwork::new(&sequence.plan, &store::rules::find(conn, organization).await?);
-        let (mut new, mut skipped) = (Vec::new(), Vec::new());
-        for lead in leads {
-            let first = sequence.plan.steps.first().ok_or_else(no_steps)?;
-            let earliest = now.plus(i64::from(first.delay_hours) * HOUR);
-            let due_at = clockwork.next(earliest, lead.time_zone.as_deref());
-            let is_reached = sequence.plan.steps.iter().any(|step| lead.address(step.channel).is_some());
-            match due_at {
-                _ if left_alone.contains(&lead.id) => skipped.push((&lead.id, "opted_out")),
-                _ if !is_reached || lacks_first(&sequence.plan, lead) => skipped.push((&lead.id, "no_contact")),
-                None => skipped.push((&lead.id, "no_time")),
-                Some(due_at) => new.push(NewEnrollment {
-                    id: app.new_id(),
-                    lead_id: lead.id.as_str(),
-                    step: 0,
-                    channel: first.channel.as_str(),
-                    due_at: due_at.0,
-                }),
-            }
-        }
-        let of = (id, sequence.version);
-        let begun = store::enrollment::insert(conn, app.db.dialect, organization, of, &new, now).await?;
-        let begun: HashSet<&str> = begun.iter().map(LeadId::as_str).collect();
-        let others = new.iter().filter(|new| !begun.contains(new.lead_id)).map(|new| (new.lead_id, "already_active"));
-        let skipped = skipped.into_iter().map(|(id, reason)| (id.as_str(), reason));
-        let skipped: Vec<(String, &str)> = skipped.chain(others).map(|(id, reason)| (id.to_owned(), reason)).collect();
-        Ok::<_, Error>((begun.len(), skipped))
+        let sequence = sequence::find(conn, who, id).await?;
+        begin_in(&who.app, conn, &who.organization.id, &sequence, leads).await
     };
-    let (begun, skipped) = app.db.write(work).await?;
-    enrolled.enrolled += u32::try_from(begun).unwrap_or(u32::MAX);
+    let (begun, skipped) = who.app.db.write(work).await?;
+    enrolled.enrolled += begun;
     for (lead, reason) in skipped {
-        skip(enrolled, &lead, reason);
+        skip(enrolled, lead.as_str(), reason);
     }
     Ok(())
+}
+
+/// Begins the runs of leads, in the caller's transaction: how many, and who was left out and why.
+pub async fn begin_in(
+    app: &App,
+    conn: &mut Conn,
+    organization: &OrganizationId,
+    sequence: &Sequence,
+    leads: &[Lead],
+) -> Result<(u32, Vec<(LeadId, &'static str)>), Error> {
+    let now = app.clock.now();
+    let first = sequence.plan.steps.first().ok_or_else(no_steps)?;
+    let left_alone = left_alone(app, conn, organization, leads).await?;
+    let clockwork = Clockwork::new(&sequence.plan, &store::rules::find(conn, organization).await?);
+    let earliest = now.plus(i64::from(first.delay_hours) * HOUR);
+    let (mut new, mut skipped) = (Vec::new(), Vec::new());
+    for lead in leads {
+        let due_at = clockwork.next(earliest, lead.time_zone.as_deref());
+        let is_reached = sequence.plan.steps.iter().any(|step| lead.address(step.channel).is_some());
+        match due_at {
+            _ if left_alone.contains(&lead.id) => skipped.push((lead.id.clone(), "opted_out")),
+            _ if !is_reached || lacks_first(&sequence.plan, lead) => skipped.push((lead.id.clone(), "no_contact")),
+            None => skipped.push((lead.id.clone(), "no_time")),
+            Some(due_at) => new.push(NewEnrollment {
+                id: app.new_id(),
+                lead_id: lead.id.as_str(),
+                step: 0,
+                channel: first.channel.as_str(),
+                due_at: due_at.0,
+            }),
+        }
+    }
+    let of = (&sequence.id, sequence.version);
+    let begun = store::enrollment::insert(conn, app.db.dialect, organization, of, &new, now).await?;
+    let begun: HashSet<LeadId> = begun.into_iter().collect();
+    let others = new.iter().filter(|new| !begun.contains(new.lead_id));
+    skipped.extend(others.filter_map(|new| new.lead_id.parse().ok()).map(|lead| (lead, "already_active")));
+    Ok((u32::try_from(begun.len()).unwrap_or(u32::MAX), skipped))
 }
 
 fn no_steps() -> Error {
@@ -181,8 +193,7 @@ pub async fn list(
 ) -> Result<Page<Enrollment>, Error> {
     let (app, organization) = (&who.app, &who.organization.id);
     let mut conn = app.db.read().await?;
-    let found = store::sequence::find(&mut conn, app.db.dialect, sequence, organization).await?;
-    found.ok_or_else(Error::not_found)?;
+    sequence::find(&mut conn, who, sequence).await?;
     Ok(store::enrollment::list(&mut conn, organization, sequence, status, cursor, limit).await?)
 }
 

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod api_key;
+pub mod campaign;
 pub mod consent;
 pub mod dashboard;
 pub mod decision;

@@ -3,6 +3,7 @@
 
 use crate::{
     domain::{
+        id::MessageId,
         message::{MessageFilter, Source, Status},
         selection::{Bulk, Done, Offers},
     },
@@ -60,17 +61,18 @@ pub async fn apply(who: &Who, bulk: Bulk, filter: &MessageFilter) -> Result<Done
                 Some(id) => store::selection::queued(&mut conn, organization, filter, id, place, WINDOW).await?,
             };
             drop(conn);
-            if !ids.is_empty() {
-                done.count += change(who, bulk, &ids).await?;
-            }
+            done.count += change(who, bulk, &ids).await?;
             next = then;
         }
     }
     Ok(done)
 }
 
-/// One window; how many it were in the end.
-async fn change(who: &Who, bulk: Bulk, ids: &[crate::domain::id::MessageId]) -> Result<u32, Error> {
+/// Does it to these messages, as far as they still are where it begins from; how many it were in the end.
+pub async fn change(who: &Who, bulk: Bulk, ids: &[MessageId]) -> Result<u32, Error> {
+    if ids.is_empty() {
+        return Ok(0);
+    }
     let (app, now) = (&who.app, who.app.clock.now());
     let (status, detail) = match bulk {
         Bulk::Retry => (Status::Queued, "Queued again by a person, with all that matched."),

@@ -7,7 +7,7 @@ use crate::{
         field_error::FieldErrors,
         id::SequenceId,
         page::{Limit, Page},
-        sequence::{NewSequence, Plan, Sequence, SequenceForm, StepCounts},
+        sequence::{NewSequence, Plan, Sequence, SequenceForm, SequenceKind, StepCounts},
     },
     server::{
         Who,
@@ -21,6 +21,8 @@ use std::collections::BTreeSet;
 
 /// Why a message waits whose sequence is held.
 const HELD: &str = "Its sequence is paused. Switch it on to let this message go.";
+
+const CANNOT: &str = "This sequence cannot send";
 
 /// Stores a sequence, which is held until it is switched on.
 pub async fn create(who: &Who, form: SequenceForm) -> Result<Sequence, Error> {
@@ -38,6 +40,7 @@ pub async fn create(who: &Who, form: SequenceForm) -> Result<Sequence, Error> {
             version: 1,
             plan,
             is_demo: false,
+            kind: SequenceKind::Sequence,
             created_at: now,
             updated_at: now,
         };
@@ -61,7 +64,7 @@ pub async fn update(
         let NewSequence { name, stop_on_reply, stop_tags, mut plan } = change(SequenceForm::from(&before)).parse()?;
         pin(conn, who, &mut plan).await?;
         if before.is_active {
-            check(conn, who, &plan).await?;
+            check(conn, who, &plan, CANNOT).await?;
         }
         let has_new_plan = plan != before.plan;
         let version = before.version + u32::from(has_new_plan);
@@ -81,7 +84,7 @@ pub async fn activate(who: &Who, id: &SequenceId) -> Result<Sequence, Error> {
         let before = find(conn, who, id).await?;
         let mut plan = before.plan.clone();
         pin(conn, who, &mut plan).await?;
-        check(conn, who, &plan).await?;
+        check(conn, who, &plan, CANNOT).await?;
         if plan != before.plan {
             let version = before.version + 1;
             let sequence = Sequence { plan, version, updated_at: now, ..before };
@@ -113,7 +116,7 @@ pub async fn pause(who: &Who, id: &SequenceId) -> Result<Sequence, Error> {
 }
 
 /// Every template must be there, and of its step's channel; the step holds on to its current version.
-async fn pin(conn: &mut Conn, who: &Who, plan: &mut Plan) -> Result<(), Error> {
+pub(super) async fn pin(conn: &mut Conn, who: &Who, plan: &mut Plan) -> Result<(), Error> {
     let mut errors = FieldErrors::default();
     for (at, step) in plan.steps.iter_mut().enumerate() {
         let field = format!("steps.{at}.template_id");
@@ -147,7 +150,7 @@ pub fn eligible<'a>(
 }
 
 /// Why a plan could never send, found now and not in the night.
-async fn check(conn: &mut Conn, who: &Who, plan: &Plan) -> Result<(), Error> {
+pub(super) async fn check(conn: &mut Conn, who: &Who, plan: &Plan, what: &str) -> Result<(), Error> {
     let (organization, mut errors) = (&who.organization.id, FieldErrors::default());
     if plan.steps.is_empty() {
         errors.add("steps", "must be at least one");
@@ -164,12 +167,13 @@ async fn check(conn: &mut Conn, who: &Who, plan: &Plan) -> Result<(), Error> {
     if Clockwork::new(plan, &rules).next(who.app.clock.now(), None).is_none() {
         errors.add("window", "leaves no time in which anything could be sent");
     }
-    if errors.is_empty() { Ok(()) } else { Err(Error::invalid_as("This sequence cannot send", errors)) }
+    if errors.is_empty() { Ok(()) } else { Err(Error::invalid_as(what, errors)) }
 }
 
-async fn find(conn: &mut Conn, who: &Who, id: &SequenceId) -> Result<Sequence, Error> {
+/// What a campaign sends is asked for, and changed, as a campaign.
+pub(super) async fn find(conn: &mut Conn, who: &Who, id: &SequenceId) -> Result<Sequence, Error> {
     let found = store::sequence::find(conn, who.app.db.dialect, id, &who.organization.id).await?;
-    found.ok_or_else(Error::not_found)
+    found.filter(|sequence| sequence.kind == SequenceKind::Sequence).ok_or_else(Error::not_found)
 }
 
 /// One sequence.

@@ -4,6 +4,7 @@
 //! in one does not hold up another.
 
 mod budget;
+mod campaign;
 mod claim;
 mod import;
 mod lane;
@@ -149,7 +150,8 @@ impl Worker {
         while !app.stop.is_cancelled() {
             let mut is_more = false;
             let done = guarded(async {
-                is_more = sequence::pass(app).await?;
+                is_more = campaign::pass(app).await?;
+                is_more |= sequence::pass(app).await?;
                 Ok(())
             });
             if let Err(error) = done.await {
@@ -158,7 +160,13 @@ impl Worker {
             if is_more {
                 continue;
             }
-            let next = async { store::enrollment::next_due(&mut *app.db.read().await?).await }.await.ok().flatten();
+            let next = async {
+                let mut conn = app.db.read().await?;
+                let (step, campaign) =
+                    (store::enrollment::next_due(&mut conn).await?, store::campaign::next_open(&mut conn).await?);
+                Ok::<_, sqlx::Error>(step.into_iter().chain(campaign).min())
+            };
+            let next = next.await.ok().flatten();
             // What is due and had no room is looked at again; on PostgreSQL others may add something unheard.
             let pause = next.map_or(30 * SECOND, |at| (at.0 - app.clock.now().0).clamp(SECOND, 5 * SECOND));
             tokio::select! {
@@ -235,7 +243,7 @@ impl Worker {
     /// Takes steps that are due; claims and starts everything that is due; asks providers that are to be asked; reads mailboxes
     /// that are to be read; imports what is to be imported.
     pub async fn pass(&self) -> Result<(), Error> {
-        while sequence::pass(&self.0.app).await? {}
+        while campaign::pass(&self.0.app).await? | sequence::pass(&self.0.app).await? {}
         self.claim_pass().await?;
         poll::pass(&self.0.app).await?;
         mailbox::pass(&self.0.app).await?;

@@ -1,0 +1,130 @@
+//! Campaigns.
+
+use super::{
+    input::Input,
+    sequence::{Hours, param, window},
+};
+use crate::{
+    domain::{
+        audience::Audience,
+        campaign::{Campaign, CampaignForm, CampaignStory},
+        field_error::FieldErrors,
+        id::CampaignId,
+        page::{Limit, Page},
+    },
+    server::{Who, error::Error, usecase::campaign},
+};
+use axum::{
+    Json,
+    extract::{Path, Query},
+    http::StatusCode,
+};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+
+fn parse_id(id: &str) -> Result<CampaignId, Error> {
+    id.parse().map_err(|_| Error::not_found())
+}
+
+/// What a body says of a campaign; where it is silent, what was there stands.
+struct Said {
+    name: Option<String>,
+    channel: Option<String>,
+    template_id: Option<String>,
+    audience: Option<Audience>,
+    account_ids: Option<Vec<String>>,
+    send_at: Option<String>,
+    window: Option<Hours>,
+    skip_holidays: Option<bool>,
+}
+
+impl Said {
+    fn read(mut input: Input) -> Result<Self, Error> {
+        let mut text = |name: &str| input.has(name).then(|| input.text(name));
+        let (name, channel, template_id, send_at) =
+            (text("name"), text("channel"), text("template_id"), text("send_at"));
+        let audience =
+            input.has("audience").then(|| serde_json::from_value::<Option<Audience>>(input.value("audience")));
+        let audience = audience.and_then(|audience| {
+            let read = audience.map_err(|_| "must be {q, tag, conditions}");
+            input.errors.check("audience", read).map(Option::unwrap_or_default)
+        });
+        let said = Self {
+            name,
+            channel,
+            template_id,
+            audience,
+            account_ids: input.texts("account_ids"),
+            send_at,
+            window: input.has("window").then(|| window(&mut input)).flatten(),
+            skip_holidays: input.flag("skip_holidays"),
+        };
+        input.refuse_others();
+        input.check()?;
+        Ok(said)
+    }
+
+    fn over(self, form: CampaignForm) -> CampaignForm {
+        CampaignForm {
+            name: self.name.unwrap_or(form.name),
+            channel: self.channel.unwrap_or(form.channel),
+            template_id: self.template_id.unwrap_or(form.template_id),
+            audience: self.audience.unwrap_or(form.audience),
+            account_ids: self.account_ids.unwrap_or(form.account_ids),
+            send_at: self.send_at.unwrap_or(form.send_at),
+            window: self.window.map_or(form.window, |hours| hours.0),
+            skip_holidays: self.skip_holidays.unwrap_or(form.skip_holidays),
+        }
+    }
+}
+
+pub async fn create(who: Who, input: Input) -> Result<(StatusCode, Json<CampaignStory>), Error> {
+    let created = campaign::create(&who, Said::read(input)?.over(CampaignForm::default())).await?;
+    Ok((StatusCode::CREATED, Json(created)))
+}
+
+pub async fn list(who: Who, Query(params): Query<HashMap<String, String>>) -> Result<Json<Page<Campaign>>, Error> {
+    let mut errors = FieldErrors::default();
+    let cursor = param(&params, "cursor")
+        .and_then(|text| errors.check("cursor", text.parse::<CampaignId>().map_err(|_| "is no cursor of this list")));
+    let limit = param(&params, "limit").and_then(|text| errors.check("limit", Limit::parse(text))).unwrap_or_default();
+    if !errors.is_empty() {
+        return Err(errors.into());
+    }
+    Ok(Json(campaign::list(&who, cursor.as_ref(), limit).await?))
+}
+
+pub async fn load(who: Who, Path(id): Path<String>) -> Result<Json<CampaignStory>, Error> {
+    Ok(Json(campaign::load(&who, &parse_id(&id)?).await?))
+}
+
+pub async fn update(who: Who, Path(id): Path<String>, input: Input) -> Result<Json<CampaignStory>, Error> {
+    let (id, said) = (parse_id(&id)?, Said::read(input)?);
+    Ok(Json(campaign::update(&who, &id, |before| said.over(before)).await?))
+}
+
+pub async fn delete(who: Who, Path(id): Path<String>) -> Result<Json<Value>, Error> {
+    campaign::delete(&who, &parse_id(&id)?).await?;
+    Ok(Json(json!({ "success": true })))
+}
+
+pub async fn start(who: Who, Path(id): Path<String>) -> Result<Json<CampaignStory>, Error> {
+    Ok(Json(campaign::start(&who, &parse_id(&id)?).await?))
+}
+
+pub async fn pause(who: Who, Path(id): Path<String>) -> Result<Json<CampaignStory>, Error> {
+    Ok(Json(campaign::pause(&who, &parse_id(&id)?).await?))
+}
+
+pub async fn resume(who: Who, Path(id): Path<String>) -> Result<Json<CampaignStory>, Error> {
+    Ok(Json(campaign::resume(&who, &parse_id(&id)?).await?))
+}
+
+pub async fn cancel(who: Who, Path(id): Path<String>) -> Result<Json<CampaignStory>, Error> {
+    Ok(Json(campaign::cancel(&who, &parse_id(&id)?).await?))
+}
+
+/// `{retried}`: how many messages were queued again.
+pub async fn retry(who: Who, Path(id): Path<String>) -> Result<Json<Value>, Error> {
+    Ok(Json(json!({ "retried": campaign::retry(&who, &parse_id(&id)?).await? })))
+}
