@@ -23,6 +23,7 @@ pub mod mailbox;
 pub mod message;
 pub mod page;
 pub mod phone;
+pub mod rehearsal;
 pub mod rules;
 pub mod secret;
 pub mod segment;

@@ -1,12 +1,13 @@
 //! Time and chance, the only two places where they come from.
 
 use crate::domain::time::Timestamp;
+use futures::future::BoxFuture;
 use std::{
     sync::{
         Mutex,
         atomic::{AtomicI64, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use ulid::Ulid;
 
@@ -14,6 +15,10 @@ use ulid::Ulid;
 pub trait Clock: Send + Sync {
     /// Now, in unix milliseconds.
     fn now(&self) -> Timestamp;
+    /// Waits so many milliseconds.
+    fn sleep(&self, millis: u64) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(Duration::from_millis(millis)))
+    }
 }
 
 /// The machine's clock.
@@ -45,6 +50,31 @@ impl FakeClock {
 impl Clock for FakeClock {
     fn now(&self) -> Timestamp {
         Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// The clock of a forecast: goes to where it is set, and nobody waits by it.
+pub struct VirtualClock(AtomicI64);
+
+impl VirtualClock {
+    /// Starts at `at`.
+    pub fn new(at: Timestamp) -> Self {
+        Self(AtomicI64::new(at.0))
+    }
+
+    /// It is `at` now.
+    pub fn set(&self, at: Timestamp) {
+        self.0.store(at.0, Ordering::SeqCst);
+    }
+}
+
+impl Clock for VirtualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+
+    fn sleep(&self, _: u64) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::ready(()))
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     send::{self, SendArgs},
     simulate,
     store::{self, Db},
-    usecase::{consent, doctor, keys, platform, session},
+    usecase::{consent, doctor, keys, platform, rehearsal, session},
     vault::Vault,
     worker::{Worker, skew},
 };
@@ -252,6 +252,9 @@ async fn serve(settings: Settings, role: Role) -> anyhow::Result<()> {
     let _lock = if is_sqlite { Some(own(&settings)?) } else { None };
     let app = app(settings, role).await?;
     tokio::spawn(stop_on_signal(app.stop.clone()));
+    if role != Role::Worker {
+        rehearsal::sweep(&app);
+    }
     let worker = (role != Role::Web).then(|| tokio::spawn(Worker::new(app.clone()).run()));
     if role == Role::Worker {
         tracing::info!("the worker is running");

@@ -82,7 +82,7 @@ pub struct Parts {
     /// The database.
     pub db: Db,
     /// Keys for credentials.
-    pub vault: Vault,
+    pub vault: Arc<Vault>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Makes identifiers.
@@ -119,6 +119,8 @@ pub struct Parts {
     pub stop: CancellationToken,
     /// Bounds the password hashes that run at a time.
     pub hashing: Semaphore,
+    /// One forecast is made at a time: it takes a core.
+    pub rehearsing: Semaphore,
     /// Which part of the server this process is.
     pub role: Role,
     /// When the worker was last seen working.
@@ -165,6 +167,26 @@ impl App {
         let imap = imap::Imap::new(dialer.clone(), tls.clone());
         let smtp = smtp::Smtp::new(dialer, tls, settings.smtp_hello(), clock.clone(), smtp::Patience::default());
         let channels = Channels::new(http, settings.twilio_api_url.trim_end_matches('/').to_owned(), smtp, imap);
+        Self::build(settings, role, db, Arc::new(vault), clock, channels, platform)
+    }
+
+    /// The same organization's affairs on another database and another clock, where `sender` stands in for all providers:
+    /// nothing that happens there leaves, and nothing of it is heard of here.
+    #[must_use]
+    pub fn imagine(&self, db: Db, clock: Arc<dyn Clock>, sender: Arc<dyn channel::Sender>) -> Self {
+        let channels = self.channels.imagined(sender);
+        Self::build(self.settings.clone(), Role::All, db, self.vault.clone(), clock, channels, self.platform.clone())
+    }
+
+    fn build(
+        settings: Settings,
+        role: Role,
+        db: Db,
+        vault: Arc<Vault>,
+        clock: Arc<dyn Clock>,
+        channels: Channels,
+        platform: Option<Platform>,
+    ) -> Self {
         let can_be_called = settings.can_be_called();
         let enqueue = {
             let db = db.clone();
@@ -195,6 +217,7 @@ impl App {
             can_be_called,
             stop: CancellationToken::new(),
             hashing: Semaphore::new(HASHES),
+            rehearsing: Semaphore::new(1),
             role,
             worker_beat: AtomicI64::new(0),
             is_key_wrong: AtomicBool::new(false),

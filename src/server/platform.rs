@@ -5,6 +5,7 @@ use super::{channel::Login, config::Settings, phone, usecase::session::hash_toke
 use crate::domain::secret::Entered;
 
 /// What is configured.
+#[derive(Clone)]
 pub struct Platform {
     /// The sender, in E.164.
     pub number: String,

@@ -18,6 +18,7 @@ mod mailbox;
 mod message;
 mod month;
 mod platform;
+mod rehearsal;
 mod retry;
 mod selection;
 mod sequence;

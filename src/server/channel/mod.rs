@@ -4,6 +4,7 @@
 //! A new provider is one file here, one entry in `domain::channel`, one line in [`Channels::of`].
 
 mod body;
+pub mod imagined;
 pub mod imap;
 pub mod sandbox;
 pub mod smtp;
@@ -21,6 +22,7 @@ use crate::domain::{
     time::Timestamp,
 };
 use async_trait::async_trait;
+use std::sync::Arc;
 
 /// The opened credentials of one account, by the names of [`Provider::fields`]. Lives for one call.
 pub struct Login {
@@ -335,6 +337,12 @@ pub trait Sender: Send + Sync {
 
 /// All providers.
 pub struct Channels {
+    real: Arc<Real>,
+    /// Who stands in for all of them.
+    imagined: Option<Arc<dyn Sender>>,
+}
+
+struct Real {
     twilio: twilio::Twilio,
     smtp: smtp::Smtp,
     imap: imap::Imap,
@@ -344,20 +352,30 @@ pub struct Channels {
 impl Channels {
     /// Wires the providers: the shared HTTP client, the address of Twilio's API (no slash at its end), the mail servers.
     pub fn new(http: reqwest::Client, twilio_url: String, smtp: smtp::Smtp, imap: imap::Imap) -> Self {
-        Self { twilio: twilio::Twilio::new(http, twilio_url), smtp, imap, sandbox: sandbox::Sandbox }
+        let real = Real { twilio: twilio::Twilio::new(http, twilio_url), smtp, imap, sandbox: sandbox::Sandbox };
+        Self { real: Arc::new(real), imagined: None }
+    }
+
+    /// The same, and nothing leaves: `sender` takes what any of them would.
+    #[must_use]
+    pub fn imagined(&self, sender: Arc<dyn Sender>) -> Self {
+        Self { real: self.real.clone(), imagined: Some(sender) }
     }
 
     /// Who reads mailboxes.
     pub fn mailboxes(&self) -> &imap::Imap {
-        &self.imap
+        &self.real.imap
     }
 
     /// Who carries messages for `provider`.
     pub fn of(&self, provider: Provider) -> &dyn Sender {
+        if let Some(imagined) = &self.imagined {
+            return imagined.as_ref();
+        }
         match provider {
-            Provider::Twilio => &self.twilio,
-            Provider::Smtp => &self.smtp,
-            Provider::Sandbox => &self.sandbox,
+            Provider::Twilio => &self.real.twilio,
+            Provider::Smtp => &self.real.smtp,
+            Provider::Sandbox => &self.real.sandbox,
         }
     }
 }

@@ -11,8 +11,16 @@ use crate::{
         field_error::FieldErrors,
         id::CampaignId,
         page::{Limit, Page},
+        rehearsal::{LISTED, LISTED_MAX, Rehearsal},
     },
-    server::{Who, error::Error, usecase::campaign},
+    server::{
+        Who,
+        error::Error,
+        usecase::{
+            campaign,
+            rehearsal::{self, PATIENCE},
+        },
+    },
 };
 use axum::{
     Json,
@@ -122,6 +130,23 @@ pub async fn resume(who: Who, Path(id): Path<String>) -> Result<Json<CampaignSto
 
 pub async fn cancel(who: Who, Path(id): Path<String>) -> Result<Json<CampaignStory>, Error> {
     Ok(Json(campaign::cancel(&who, &parse_id(&id)?).await?))
+}
+
+/// What it will send; `?limit=` messages are listed.
+pub async fn forecast(
+    who: Who,
+    Path(id): Path<String>,
+    Query(params): Query<HashMap<String, String>>,
+) -> Result<Json<Rehearsal>, Error> {
+    let (id, limit) = (parse_id(&id)?, listed(&params)?);
+    Ok(Json(rehearsal::campaign(&who, &id, PATIENCE).await?.listing(limit)))
+}
+
+/// How many messages of a forecast are listed.
+pub(super) fn listed(params: &HashMap<String, String>) -> Result<usize, Error> {
+    let Some(text) = param(params, "limit") else { return Ok(LISTED) };
+    let limit = text.parse().ok().filter(|limit| (1..=LISTED_MAX).contains(limit));
+    limit.ok_or_else(|| FieldErrors::one("limit", format!("must be a number from 1 to {LISTED_MAX}")).into())
 }
 
 /// `{retried}`: how many messages were queued again.

@@ -170,6 +170,7 @@ fn rest() -> Router<HttpState> {
         .route("/api/leads/{id}/unmerge", post(lead::unmerge))
         .route("/api/campaigns", get(campaign::list).post(campaign::create))
         .route("/api/campaigns/{id}", get(campaign::load).patch(campaign::update).delete(campaign::delete))
+        .route("/api/campaigns/{id}/forecast", post(campaign::forecast))
         .route("/api/campaigns/{id}/start", post(campaign::start))
         .route("/api/campaigns/{id}/pause", post(campaign::pause))
         .route("/api/campaigns/{id}/resume", post(campaign::resume))
@@ -177,6 +178,7 @@ fn rest() -> Router<HttpState> {
         .route("/api/campaigns/{id}/retry", post(campaign::retry))
         .route("/api/sequences", get(sequence::list).post(sequence::create))
         .route("/api/sequences/{id}", get(sequence::load).patch(sequence::update).delete(sequence::delete))
+        .route("/api/sequences/{id}/forecast", post(sequence::forecast))
         .route("/api/sequences/{id}/enroll", post(sequence::enroll))
         .route("/api/sequences/{id}/enrollments", get(sequence::list_enrollments))
         .route("/api/enrollments/{id}/stop", post(sequence::stop_enrollment))
@@ -261,6 +263,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/campaigns/{id}"),
     ("PATCH", "/api/campaigns/{id}"),
     ("DELETE", "/api/campaigns/{id}"),
+    ("POST", "/api/campaigns/{id}/forecast"),
     ("POST", "/api/campaigns/{id}/start"),
     ("POST", "/api/campaigns/{id}/pause"),
     ("POST", "/api/campaigns/{id}/resume"),
@@ -272,6 +275,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("PATCH", "/api/sequences/{id}"),
     ("DELETE", "/api/sequences/{id}"),
     ("POST", "/api/sequences/{id}/enroll"),
+    ("POST", "/api/sequences/{id}/forecast"),
     ("GET", "/api/sequences/{id}/enrollments"),
     ("POST", "/api/enrollments/{id}/stop"),
     ("GET", "/api/rules"),

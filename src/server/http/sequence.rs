@@ -1,12 +1,13 @@
 //! Sequences and the runs of leads through them.
 
-use super::input::Input;
+use super::{campaign::listed, input::Input};
 use crate::{
     domain::{
         audience::Audience,
         field_error::FieldErrors,
         id::{EnrollmentId, SequenceId},
         page::{Limit, Page},
+        rehearsal::Rehearsal,
         sequence::{Enrolled, Enrollment, EnrollmentStatus, Sequence, SequenceForm, StepCounts, StepForm},
         window::Window,
     },
@@ -15,6 +16,7 @@ use crate::{
         error::Error,
         usecase::{
             enrollment::{self, Wanted},
+            rehearsal::{self, PATIENCE},
             sequence,
         },
     },
@@ -180,8 +182,7 @@ pub async fn delete(who: Who, Path(id): Path<String>) -> Result<Json<Value>, Err
 }
 
 /// `{lead_ids}` or `{filter}`.
-pub async fn enroll(who: Who, Path(id): Path<String>, mut input: Input) -> Result<Json<Enrolled>, Error> {
-    let id = parse_id(&id)?;
+fn wanted(mut input: Input) -> Result<Wanted, Error> {
     let leads = input.texts("lead_ids");
     let filter = input.has("filter").then(|| serde_json::from_value::<Audience>(input.value("filter")));
     let filter =
@@ -191,11 +192,26 @@ pub async fn enroll(who: Who, Path(id): Path<String>, mut input: Input) -> Resul
     }
     input.refuse_others();
     input.check()?;
-    let wanted = match (leads, filter) {
+    Ok(match (leads, filter) {
         (Some(leads), _) => Wanted::Leads(leads),
         (None, filter) => Wanted::Audience(filter.unwrap_or_default().parse()?),
-    };
-    Ok(Json(enrollment::enroll(&who, &id, &wanted).await?))
+    })
+}
+
+pub async fn enroll(who: Who, Path(id): Path<String>, input: Input) -> Result<Json<Enrolled>, Error> {
+    let id = parse_id(&id)?;
+    Ok(Json(enrollment::enroll(&who, &id, &wanted(input)?).await?))
+}
+
+/// What it will send to those who would be enrolled; `?limit=` messages are listed.
+pub async fn forecast(
+    who: Who,
+    Path(id): Path<String>,
+    Query(params): Query<HashMap<String, String>>,
+    input: Input,
+) -> Result<Json<Rehearsal>, Error> {
+    let (id, limit, wanted) = (parse_id(&id)?, listed(&params)?, wanted(input)?);
+    Ok(Json(rehearsal::sequence(&who, &id, &wanted, PATIENCE).await?.listing(limit)))
 }
 
 pub async fn list_enrollments(

@@ -33,8 +33,8 @@ const DUE: &str = "select s.id, s.organization_id, c.channel from sequence s \
      cross join (select 'email' as channel union all select 'sms' union all select 'whatsapp') c \
      where s.active_since is not null and exists (select 1 from enrollment e where e.sequence_id = s.id \
      and e.channel = c.channel and e.status = 'active' and e.due_at <= $1) order by s.id, c.channel";
-const NEXT_DUE: &str = "select min((select min(e.due_at) from enrollment e where e.sequence_id = s.id and e.channel = c.channel \
-     and e.status = 'active')) from sequence s \
+const NEXT_DUE: &str = "select (select min(e.due_at) from enrollment e where e.sequence_id = s.id and e.channel = c.channel \
+     and e.status = 'active') from sequence s \
      cross join (select 'email' as channel union all select 'sms' union all select 'whatsapp') c where s.active_since is not null";
 macro_rules! take {
     ($dialect:ident, $lock:literal) => {
@@ -218,10 +218,10 @@ pub async fn list_due(conn: &mut Conn, now: Timestamp) -> sqlx::Result<Vec<Due>>
     found.into_iter().map(read).collect()
 }
 
-/// When a step is due next.
-pub async fn next_due(conn: &mut Conn) -> sqlx::Result<Option<Timestamp>> {
-    let at: Option<i64> = sqlx::query_scalar(NEXT_DUE).fetch_one(conn).await?;
-    Ok(at.map(Timestamp))
+/// When a step is due next, of each channel of each active sequence.
+pub async fn list_next_due(conn: &mut Conn) -> sqlx::Result<Vec<Timestamp>> {
+    let due: Vec<Option<i64>> = sqlx::query_scalar(NEXT_DUE).fetch_all(conn).await?;
+    Ok(due.into_iter().flatten().map(Timestamp).collect())
 }
 
 /// Who wrote to a lead, by the names of channels.

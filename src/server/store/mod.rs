@@ -27,6 +27,7 @@ pub mod merge;
 pub mod message;
 pub mod oracle;
 pub mod queue;
+pub mod rehearsal;
 pub mod report;
 pub mod row;
 pub mod rules;
@@ -49,7 +50,7 @@ use sqlx::{
     migrate::{MigrateError, Migrator},
     pool::PoolConnection,
 };
-use std::{str::FromStr, time::Duration};
+use std::{path::Path, str::FromStr, time::Duration};
 
 /// What every store function takes.
 pub type Conn = AnyConnection;
@@ -202,6 +203,28 @@ impl Db {
         Ok(db)
     }
 
+    /// Opens a new SQLite file for affairs that are only imagined: nothing is lost when the machine goes down.
+    pub async fn open_imagined(path: &Path) -> sqlx::Result<Self> {
+        let db = Self::open(&format!("sqlite://{}", path.display())).await?;
+        sqlx::raw_sql("pragma synchronous = off").execute(&mut *db.writer.acquire().await?).await?;
+        Ok(db)
+    }
+
+    /// Runs `work` on what the database is at one instant, whatever others write meanwhile.
+    pub async fn snapshot<T, E>(&self, work: impl AsyncFnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E>
+    where
+        E: From<sqlx::Error>,
+    {
+        let begin = match self.dialect {
+            Dialect::Sqlite => "begin",
+            Dialect::Postgres => "begin isolation level repeatable read read only",
+        };
+        let mut tx = self.reader.begin_with(begin).await?;
+        let value = work(&mut tx).await?;
+        tx.commit().await?;
+        Ok(value)
+    }
+
     async fn check_sqlite_version(&self) -> sqlx::Result<()> {
         let version: String = sqlx::query_scalar("select sqlite_version()").fetch_one(&self.writer).await?;
         let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
@@ -296,6 +319,7 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         message::STATEMENTS,
         oracle::STATEMENTS,
         queue::STATEMENTS,
+        rehearsal::STATEMENTS,
         rules::STATEMENTS,
         selection::STATEMENTS,
         sequence::STATEMENTS,
@@ -324,6 +348,7 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         merge::DUAL,
         message::DUAL,
         queue::DUAL,
+        rehearsal::DUAL,
         selection::DUAL,
         sequence::DUAL,
         report::DUAL,

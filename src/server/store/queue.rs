@@ -30,7 +30,7 @@ macro_rules! count_many {
         gather!(
             $dialect,
             [id, count],
-            "select x.id, (select count(*) from message m where m.account_id = x.id and m.status = 'queued') as count from ",
+            "select x.id, (select count(*) from message m where m.account_id = x.id and m.status = 'queued' and m.due_at < 9000000000000000) as count from ",
             rows!($dialect, id text)
         )
     };
@@ -203,7 +203,7 @@ pub async fn due_accounts(
         .collect()
 }
 
-/// Messages that wait, by account.
+/// Messages that wait, by account; those that are held back take nobody's room.
 pub async fn count_many<'a>(
     conn: &mut Conn,
     dialect: Dialect,
@@ -551,10 +551,16 @@ pub async fn set_poll(conn: &mut Conn, id: &MessageId, at: Option<Timestamp>) ->
 
 /// When something will be due next.
 pub async fn next_due(conn: &mut Conn) -> sqlx::Result<Option<Timestamp>> {
-    let lanes: Vec<(Option<i64>, i64, i64)> = sqlx::query_as(NEXT_DUE).fetch_all(&mut *conn).await?;
+    let lanes = list_next_due(conn).await?;
     let poll: Option<i64> = sqlx::query_scalar(NEXT_POLL).fetch_one(conn).await?;
-    let lanes = lanes.into_iter().filter_map(|(due_at, blocked, next_at)| Some(due_at?.max(blocked).max(next_at)));
-    Ok(lanes.chain(poll).min().map(Timestamp))
+    Ok(lanes.into_iter().chain(poll.map(Timestamp)).min())
+}
+
+/// When something may leave next, of each account that has something queued.
+pub async fn list_next_due(conn: &mut Conn) -> sqlx::Result<Vec<Timestamp>> {
+    let lanes: Vec<(Option<i64>, i64, i64)> = sqlx::query_as(NEXT_DUE).fetch_all(conn).await?;
+    let next = |(due_at, blocked, next_at): (Option<i64>, i64, i64)| Some(Timestamp(due_at?.max(blocked).max(next_at)));
+    Ok(lanes.into_iter().filter_map(next).collect())
 }
 
 /// Takes a message that cannot be handled out of everybody's way, and says why.

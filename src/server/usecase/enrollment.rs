@@ -116,6 +116,31 @@ async fn begin(who: &Who, id: &SequenceId, leads: &[Lead], enrolled: &mut Enroll
     Ok(())
 }
 
+/// When the first step of each lead would be due, or why there would be none, by a sequence as it is.
+pub async fn look_ahead<'a>(
+    app: &App,
+    conn: &mut Conn,
+    organization: &OrganizationId,
+    sequence: &Sequence,
+    leads: &'a [Lead],
+) -> Result<Vec<(&'a Lead, Result<Timestamp, &'static str>)>, Error> {
+    let first = sequence.plan.steps.first().ok_or_else(no_steps)?;
+    let left_alone = left_alone(app, conn, organization, leads).await?;
+    let clockwork = Clockwork::new(&sequence.plan, &store::rules::find(conn, organization).await?);
+    let earliest = app.clock.now().plus(i64::from(first.delay_hours) * HOUR);
+    let look = |lead: &Lead| {
+        let is_reached = sequence.plan.steps.iter().any(|step| lead.address(step.channel).is_some());
+        if left_alone.contains(&lead.id) {
+            Err("opted_out")
+        } else if !is_reached || lacks_first(&sequence.plan, lead) {
+            Err("no_contact")
+        } else {
+            clockwork.next(earliest, lead.time_zone.as_deref()).ok_or("no_time")
+        }
+    };
+    Ok(leads.iter().map(|lead| (lead, look(lead))).collect())
+}
+
 /// Begins the runs of leads, in the caller's transaction: how many, and who was left out and why.
 pub async fn begin_in(
     app: &App,
@@ -124,29 +149,21 @@ pub async fn begin_in(
     sequence: &Sequence,
     leads: &[Lead],
 ) -> Result<(u32, Vec<(LeadId, &'static str)>), Error> {
-    let now = app.clock.now();
-    let first = sequence.plan.steps.first().ok_or_else(no_steps)?;
-    let left_alone = left_alone(app, conn, organization, leads).await?;
-    let clockwork = Clockwork::new(&sequence.plan, &store::rules::find(conn, organization).await?);
-    let earliest = now.plus(i64::from(first.delay_hours) * HOUR);
     let (mut new, mut skipped) = (Vec::new(), Vec::new());
-    for lead in leads {
-        let due_at = clockwork.next(earliest, lead.time_zone.as_deref());
-        let is_reached = sequence.plan.steps.iter().any(|step| lead.address(step.channel).is_some());
+    let first = sequence.plan.steps.first().ok_or_else(no_steps)?;
+    for (lead, due_at) in look_ahead(app, conn, organization, sequence, leads).await? {
         match due_at {
-            _ if left_alone.contains(&lead.id) => skipped.push((lead.id.clone(), "opted_out")),
-            _ if !is_reached || lacks_first(&sequence.plan, lead) => skipped.push((lead.id.clone(), "no_contact")),
-            None => skipped.push((lead.id.clone(), "no_time")),
-            Some(due_at) => new.push(NewEnrollment {
+            Ok(due_at) => new.push(NewEnrollment {
                 id: app.new_id(),
                 lead_id: lead.id.as_str(),
                 step: 0,
                 channel: first.channel.as_str(),
                 due_at: due_at.0,
             }),
+            Err(reason) => skipped.push((lead.id.clone(), reason)),
         }
     }
-    let of = (&sequence.id, sequence.version);
+    let (of, now) = ((&sequence.id, sequence.version), app.clock.now());
     let begun = store::enrollment::insert(conn, app.db.dialect, organization, of, &new, now).await?;
     let begun: HashSet<LeadId> = begun.into_iter().collect();
     let others = new.iter().filter(|new| !begun.contains(new.lead_id));

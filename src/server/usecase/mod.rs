@@ -21,6 +21,7 @@ pub mod mailbox;
 pub mod message;
 pub mod platform;
 mod recipient;
+pub mod rehearsal;
 pub mod report;
 pub mod rules;
 pub mod selection;

@@ -16,6 +16,7 @@ mod rules;
 mod send;
 mod sequence;
 pub mod skew;
+mod turn;
 
 use crate::{
     domain::{
@@ -162,9 +163,8 @@ impl Worker {
             }
             let next = async {
                 let mut conn = app.db.read().await?;
-                let (step, campaign) =
-                    (store::enrollment::next_due(&mut conn).await?, store::campaign::next_open(&mut conn).await?);
-                Ok::<_, sqlx::Error>(step.into_iter().chain(campaign).min())
+                let steps = store::enrollment::list_next_due(&mut conn).await?;
+                Ok::<_, sqlx::Error>(steps.into_iter().chain(store::campaign::next_open(&mut conn).await?).min())
             };
             let next = next.await.ok().flatten();
             // What is due and had no room is looked at again; on PostgreSQL others may add something unheard.
@@ -333,7 +333,7 @@ impl Worker {
         let app = &self.0.app;
         let early = claimed.at.0 - app.clock.now().0;
         if early > 0 {
-            tokio::time::sleep(Duration::from_millis(early.unsigned_abs())).await;
+            app.clock.sleep(early.unsigned_abs()).await;
         }
         let sender = app.channels.of(through.account.account.provider);
         let began = Instant::now();
