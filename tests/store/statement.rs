@@ -31,16 +31,22 @@ fn every_statement_of_the_sources_is_listed() {
 
 /// How many SQL constants a source has; the connection's settings are none.
 fn constants(source: &str) -> usize {
-    let is_constant =
-        |line: &&str| line.starts_with("const ") && (line.contains(": &str =") || line.contains(": Sql ="));
-    source.lines().filter(is_constant).filter(|line| !line.starts_with("const PRAGMAS")).count()
+    let count = |line: &str| match line {
+        line if line.contains(": &str =") || line.contains(": Sql =") => 1,
+        line if line.contains(": [Sql; 2] =") => 2,
+        _ => 0,
+    };
+    let constants = source.lines().filter(|line| line.starts_with("const ") && !line.starts_with("const PRAGMAS"));
+    constants.map(count).sum()
 }
 
 #[test]
 fn a_forgotten_constant_would_be_counted() {
     assert_eq!(
-        constants("const A: &str = \"select 1\";\nconst B: Sql = Sql { … };\npub const STATEMENTS: &[&str] = &[A];"),
-        2
+        constants(
+            "const A: &str = \"select 1\";\nconst B: Sql = Sql { … };\nconst C: [Sql; 2] = both!(…);\npub const STATEMENTS: &[&str] = &[A];"
+        ),
+        4
     );
 }
 
@@ -234,4 +240,60 @@ async fn templates_and_snippets_are_found_by_an_index() {
             |line: &str| ["SCAN t", "SCAN v", "SCAN u", "SCAN template"].iter().any(|walk| line.starts_with(walk));
         assert!(plan.contains(by) && !plan.lines().any(is_walk), "{part} goes so:\n{plan}");
     }
+}
+
+#[tokio::test]
+async fn campaigns_are_moved_on_and_held_without_walking_through_what_has_left() {
+    for part in ["due_at = 9000000000000000, waiting_reason", "set due_at = $3, waiting_reason = null"] {
+        goes_by(part, "message_sequence (sequence_id=? AND step=? AND status=?)").await;
+    }
+    goes_by("m.status in ('queued', 'sending') limit 1", "message_sequence (sequence_id=? AND step=? AND status=?)")
+        .await;
+    goes_by("e.status = 'active' limit 1) as x", "enrollment_due (sequence_id=?)").await;
+    goes_by(
+        "sequence_id = $1 and step = 0 and status in ('failed', 'undelivered')",
+        "message_sequence (sequence_id=? AND step=? AND status=?)",
+    )
+    .await;
+    for (part, by) in [
+        ("coalesce(send_at, 0) <= $1 order by id", "campaign_open"),
+        ("select min(coalesce(send_at, 0)) from campaign", "campaign_open"),
+        ("and stop_reason is not null group by stop_reason", "enrollment_stopped (sequence_id=?)"),
+        ("s.kind = 'sequence' and s.id < $2", "sequence_page (organization_id=? AND kind=? AND id<?)"),
+        ("c.organization_id = $1 and c.id < $2", "campaign_page (organization_id=? AND id<?)"),
+        ("and lead_id > $3", "enrollment_active (sequence_id=? AND lead_id>?)"),
+    ] {
+        let plan = plan(part).await;
+        assert!(plan.contains(by), "{part} goes so:\n{plan}");
+    }
+}
+
+#[tokio::test]
+async fn a_forecast_reads_what_it_needs_by_an_index() {
+    goes_by("t.status = 'queued' or exists", "message_lead (lead_id=?)").await;
+    goes_by("order by m.accepted_at desc limit 1", "message_lead (lead_id=?)").await;
+    goes_by("order by t.due_at, t.id limit $5", "message_due (account_id=? AND (due_at,id)>(?,?)").await;
+}
+
+/// A column that is added to a table is copied, too: whoever forgets it has another forecast than what happens.
+#[tokio::test]
+async fn a_forecast_knows_every_column_of_what_it_copies() {
+    let folder = Folder::new();
+    let db = Db::open(&folder.url()).await.expect("opened");
+    db.migrate().await.expect("migrated");
+    let mut conn = db.read().await.expect("a connection");
+    let puts = store::statements()
+        .map(|sql| sql.of(db.dialect))
+        .filter(|text| text.ends_with("where true on conflict do nothing"));
+    let mut seen = 0;
+    for text in puts.filter(|text| text.starts_with("insert into ") && text.contains(") select x.")) {
+        let (table, rest) = text["insert into ".len()..].split_once(" (").expect("columns");
+        let written = rest.split_once(')').expect("columns").0.split(", ").count();
+        let question = sqlx::AssertSqlSafe(format!("select cast(count(*) as text) from pragma_table_info('{table}')"));
+        let there: String = sqlx::query_scalar(question).fetch_one(&mut *conn).await.expect("a table");
+        // Of messages only what a forecast reads: not their texts, nor what providers said of them.
+        assert!(table == "message" || there == written.to_string(), "{table}: {written} of {there} columns");
+        seen += 1;
+    }
+    assert!(seen >= 16, "only {seen} tables");
 }

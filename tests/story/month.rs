@@ -4,12 +4,18 @@
 use crate::support::{Client, Credentials, World, but};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 use tern::{
     domain::{
+        audience::Audience,
+        rehearsal::{Planned, Rehearsal},
         time::{DAY, HOUR, Timestamp},
         window::{DAYS, Window},
     },
-    server::schedule::{Calendar, day, zone},
+    server::{
+        schedule::{Calendar, day, zone},
+        usecase::{api_key, enrollment::Wanted, rehearsal},
+    },
 };
 
 const PEOPLE: usize = 10_000;
@@ -70,25 +76,34 @@ async fn ten_thousand_people_get_a_month_of_messages_each_by_their_own_clock() {
         [format!("done {PEOPLE}")]
     );
     let sequence = sequence(&owner).await;
+    let forecast = forecast(&world, key["key"].as_str().expect("a key"), &sequence).await;
     let path = format!("/api/sequences/{sequence}/enroll");
     let enrolled = owner.post(&path, json!({ "filter": {} })).await.expect_status(200).json();
     assert_eq!(enrolled["enrolled"], PEOPLE);
-    for _ in 0..30 * 24 {
-        // One look of the worker is a mouthful: it looks again while something leaves.
-        let waiting = async || world.rows("select cast(count(*) as text) from message where status = 'queued'").await;
-        let mut before = Vec::new();
-        loop {
-            world.work().await;
-            let now = waiting().await;
-            if now == ["0"] || now == before {
-                break;
-            }
-            before = now;
-        }
-        world.clock.advance(HOUR);
-    }
+    super::rehearsal::live(&world, 30).await;
     explained(&world, &owner, &sequence).await;
     in_time(&world).await;
+    as_forecast(&world, &forecast).await;
+}
+
+async fn forecast(world: &World, key: &str, sequence: &str) -> Rehearsal {
+    let person = api_key::authenticate(&world.app, key).await.expect("a look").expect("somebody");
+    let who = person.who().expect("an organization");
+    let (id, wanted) = (sequence.parse().expect("an id"), Wanted::Audience(Audience::default()));
+    // However busy the machine is.
+    rehearsal::sequence(&who, &id, &wanted, Duration::from_mins(10)).await.expect("a forecast")
+}
+
+/// Message by message: to whom, which step, through which account, when.
+async fn as_forecast(world: &World, forecast: &Rehearsal) {
+    assert!(forecast.is_complete && forecast.waiting == 0);
+    assert_eq!((forecast.excluded.len(), forecast.excluded[0].reason.as_str()), (1, "not_rendered"));
+    let line = |one: &Planned| format!("{} {} {} {}", one.lead_id, one.step, one.account_id, one.at.0);
+    let mut planned: Vec<String> = forecast.data.iter().map(line).collect();
+    planned.sort();
+    let happened = super::rehearsal::outcome(world).await;
+    let differ = planned.iter().zip(&happened).find(|(planned, happened)| planned != happened);
+    assert_eq!((planned.len(), differ), (happened.len(), None));
 }
 
 /// Of everybody it is known where they are, and of every message.

@@ -33,7 +33,7 @@ async fn people(owner: &Client, count: usize) -> Vec<String> {
 }
 
 /// Time goes from one instant at which something happens to the next, for so long.
-async fn live(world: &World, days: i64) {
+pub async fn live(world: &World, days: i64) {
     let organization = world.rows("select id from organization order by id limit 1").await.remove(0);
     let organization = organization.parse().expect("an id");
     let end = world.clock.now().plus(days * DAY);
@@ -57,7 +57,7 @@ async fn live(world: &World, days: i64) {
 }
 
 /// What left of a campaign or a sequence: to whom, when, through which account, which step.
-async fn outcome(world: &World) -> Vec<String> {
+pub async fn outcome(world: &World) -> Vec<String> {
     world
         .rows(
             "select lead_id || ' ' || cast(step as text) || ' ' || account_id || ' ' || cast(accepted_at as text) \

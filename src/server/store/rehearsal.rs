@@ -24,53 +24,57 @@ macro_rules! of_ids {
         concat!(rows!($dialect, id text), " cross join ", $from)
     };
 }
-/// How rows `t` of a table are read on either engine, and written to another database.
-macro_rules! copied {
-    ($read:ident, $write:ident, $table:literal, [$first:ident $first_kind:ident $(, $column:ident $kind:ident)*], $source:ident!($from:literal)) => {
-        const $read: Sql = Sql {
-            sqlite: gather!(
-                sqlite, [$first $(, $column)*],
-                "select t.", stringify!($first), $(", t.", stringify!($column),)* " from ", $source!(sqlite, $from)
-            ),
-            postgres: gather!(
-                postgres, [$first $(, $column)*],
-                "select t.", stringify!($first), $(", t.", stringify!($column),)* " from ", $source!(postgres, $from)
-            ),
-        };
-        copied!($write, $table, [$first $first_kind $(, $column $kind)*]);
+/// Writes rows of a table to another database.
+macro_rules! put {
+    ($table:literal, [$first:ident $first_kind:ident $(, $column:ident $kind:ident)*]) => {
+        Sql {
+            sqlite: put!(sqlite, $table, [$first $first_kind $(, $column $kind)*]),
+            postgres: put!(postgres, $table, [$first $first_kind $(, $column $kind)*]),
+        }
     };
-    ($write:ident, $table:literal, [$first:ident $first_kind:ident $(, $column:ident $kind:ident)*]) => {
-        const $write: Sql = Sql {
-            sqlite: concat!(
-                "insert into ", $table, " (", stringify!($first), $(", ", stringify!($column),)* ") select x.", stringify!($first),
-                $(", x.", stringify!($column),)* " from ", rows!(sqlite, $first $first_kind $(, $column $kind)*),
-                " where true on conflict do nothing"
-            ),
-            postgres: concat!(
-                "insert into ", $table, " (", stringify!($first), $(", ", stringify!($column),)* ") select x.", stringify!($first),
-                $(", x.", stringify!($column),)* " from ", rows!(postgres, $first $first_kind $(, $column $kind)*),
-                " where true on conflict do nothing"
-            ),
-        };
+    ($dialect:ident, $table:literal, [$first:ident $first_kind:ident $(, $column:ident $kind:ident)*]) => {
+        concat!(
+            "insert into ", $table, " (", stringify!($first), $(", ", stringify!($column),)* ") select x.", stringify!($first),
+            $(", x.", stringify!($column),)* " from ", rows!($dialect, $first $first_kind $(, $column $kind)*),
+            " where true on conflict do nothing"
+        )
     };
 }
-copied!(ORGANIZATION, PUT_ORGANIZATION, "organization", [id text, name text, created_at bigint, rules text], plain!("organization t where t.id = $1"));
-copied!(ACCOUNTS, PUT_ACCOUNTS, "account", [id text, organization_id text, channel text, address text, display_name text, daily_limit bigint, time_zone text, secret text, paused_at bigint, connection_status text, last_error text, stopped_at bigint, demo_at bigint, created_at bigint, deleted_at bigint, provider text, settings text, rate_per_second bigint, min_gap_seconds bigint, limit_window text, warmup_start bigint, warmup_step bigint, warmup_since bigint, on_unknown text, platform text], plain!("account t where t.organization_id = $1"));
-copied!(LANES, PUT_LANES, "lane", [account_id text, next_at bigint, last_day text, failures bigint, blocked_reason text, blocked_since bigint, blocked_until bigint, blocked_detail text], plain!("lane t join account a on a.id = t.account_id where a.organization_id = $1"));
+/// Reads rows `t` of a table on either engine, and writes them to another database.
+macro_rules! copied {
+    ($table:literal, [$($column:ident $kind:ident),+], $source:ident!($from:literal)) => {
+        [
+            Sql {
+                sqlite: copied!(sqlite, [$($column),+], $source!($from)),
+                postgres: copied!(postgres, [$($column),+], $source!($from)),
+            },
+            put!($table, [$($column $kind),+]),
+        ]
+    };
+    ($dialect:ident, [$first:ident $(, $column:ident)*], $source:ident!($from:literal)) => {
+        gather!(
+            $dialect, [$first $(, $column)*],
+            "select t.", stringify!($first), $(", t.", stringify!($column),)* " from ", $source!($dialect, $from)
+        )
+    };
+}
+const ORGANIZATION: [Sql; 2] = copied!("organization", [id text, name text, created_at bigint, rules text], plain!("organization t where t.id = $1"));
+const ACCOUNTS: [Sql; 2] = copied!("account", [id text, organization_id text, channel text, address text, display_name text, daily_limit bigint, time_zone text, secret text, paused_at bigint, connection_status text, last_error text, stopped_at bigint, demo_at bigint, created_at bigint, deleted_at bigint, provider text, settings text, rate_per_second bigint, min_gap_seconds bigint, limit_window text, warmup_start bigint, warmup_step bigint, warmup_since bigint, on_unknown text, platform text], plain!("account t where t.organization_id = $1"));
+const LANES: [Sql; 2] = copied!("lane", [account_id text, next_at bigint, last_day text, failures bigint, blocked_reason text, blocked_since bigint, blocked_until bigint, blocked_detail text], plain!("lane t join account a on a.id = t.account_id where a.organization_id = $1"));
 // Of the last days: no limit looks back further.
-copied!(USAGE, PUT_USAGE, "usage", [account_id text, day text, used bigint, elsewhere bigint], plain!("usage t join account a on a.id = t.account_id where a.organization_id = $1 and t.day >= $2"));
-copied!(TEMPLATES, PUT_TEMPLATES, "template", [id text, organization_id text, name text, channel text, version bigint, demo_at bigint, created_at bigint, updated_at bigint], plain!("template t where t.organization_id = $1"));
-copied!(TEMPLATE_VERSIONS, PUT_TEMPLATE_VERSIONS, "template_version", [template_id text, version bigint, organization_id text, subject text, body text, snippets text, created_at bigint], plain!("template_version t where t.organization_id = $1"));
-copied!(SEQUENCES, PUT_SEQUENCES, "sequence", [id text, organization_id text, name text, active_since bigint, version bigint, stop_on_reply text, demo_at bigint, created_at bigint, updated_at bigint, kind text], plain!("sequence t where t.organization_id = $1"));
-copied!(SEQUENCE_VERSIONS, PUT_SEQUENCE_VERSIONS, "sequence_version", [sequence_id text, version bigint, organization_id text, plan text, created_at bigint], plain!("sequence_version t where t.organization_id = $1"));
-copied!(STOP_TAGS, PUT_STOP_TAGS, "sequence_stop_tag", [sequence_id text, tag text], plain!("sequence_stop_tag t join sequence s on s.id = t.sequence_id where s.organization_id = $1"));
+const USAGE: [Sql; 2] = copied!("usage", [account_id text, day text, used bigint, elsewhere bigint], plain!("usage t join account a on a.id = t.account_id where a.organization_id = $1 and t.day >= $2"));
+const TEMPLATES: [Sql; 2] = copied!("template", [id text, organization_id text, name text, channel text, version bigint, demo_at bigint, created_at bigint, updated_at bigint], plain!("template t where t.organization_id = $1"));
+const TEMPLATE_VERSIONS: [Sql; 2] = copied!("template_version", [template_id text, version bigint, organization_id text, subject text, body text, snippets text, created_at bigint], plain!("template_version t where t.organization_id = $1"));
+const SEQUENCES: [Sql; 2] = copied!("sequence", [id text, organization_id text, name text, active_since bigint, version bigint, stop_on_reply text, demo_at bigint, created_at bigint, updated_at bigint, kind text], plain!("sequence t where t.organization_id = $1"));
+const SEQUENCE_VERSIONS: [Sql; 2] = copied!("sequence_version", [sequence_id text, version bigint, organization_id text, plan text, created_at bigint], plain!("sequence_version t where t.organization_id = $1"));
+const STOP_TAGS: [Sql; 2] = copied!("sequence_stop_tag", [sequence_id text, tag text], plain!("sequence_stop_tag t join sequence s on s.id = t.sequence_id where s.organization_id = $1"));
 // Those that go on, and the one that is asked about.
-copied!(CAMPAIGNS, PUT_CAMPAIGNS, "campaign", [id text, organization_id text, state text, audience text, send_at bigint, gathered_to text, gathered_at bigint, excluded text, started_at bigint, ended_at bigint, created_at bigint, updated_at bigint], plain!("campaign t where t.organization_id = $1 and (t.state in ('scheduled', 'running') or t.id = $2)"));
-copied!(RECORD, PUT_RECORD, "consent_head", [organization_id text, number bigint, first bigint, digest text, key text], plain!("consent_head t where t.organization_id = $1"));
-copied!(SUPPRESSIONS, PUT_SUPPRESSIONS, "suppression", [id text, organization_id text, channel text, fingerprint text, address text, reason text, source text, created_at bigint], plain!("suppression t where t.organization_id = $1 and t.id > $2 order by t.id limit $3"));
-copied!(LEADS, PUT_LEADS, "lead", [id text, organization_id text, name text, company text, email text, phone text, phone_number text, phone_key text, whatsapp text, whatsapp_number text, whatsapp_key text, time_zone text, custom text, notes text, demo_at bigint, created_at bigint, updated_at bigint], of_ids!("lead t where t.id = x.id and t.organization_id = $2"));
-copied!(TAGS, PUT_TAGS, "lead_tag", [organization_id text, tag text, lead_id text], of_ids!("lead_tag t where t.lead_id = x.id and t.organization_id = $2"));
-copied!(RUNS, PUT_RUNS, "enrollment", [id text, organization_id text, sequence_id text, version bigint, lead_id text, status text, stop_reason text, step bigint, channel text, due_at bigint, senders text, replied_step bigint, created_at bigint, updated_at bigint], of_ids!("enrollment t where t.lead_id = x.id and t.organization_id = $2"));
+const CAMPAIGNS: [Sql; 2] = copied!("campaign", [id text, organization_id text, state text, audience text, send_at bigint, gathered_to text, gathered_at bigint, excluded text, started_at bigint, ended_at bigint, created_at bigint, updated_at bigint], plain!("campaign t where t.organization_id = $1 and (t.state in ('scheduled', 'running') or t.id = $2)"));
+const RECORD: [Sql; 2] = copied!("consent_head", [organization_id text, number bigint, first bigint, digest text, key text], plain!("consent_head t where t.organization_id = $1"));
+const SUPPRESSIONS: [Sql; 2] = copied!("suppression", [id text, organization_id text, channel text, fingerprint text, address text, reason text, source text, created_at bigint], plain!("suppression t where t.organization_id = $1 and t.id > $2 order by t.id limit $3"));
+const LEADS: [Sql; 2] = copied!("lead", [id text, organization_id text, name text, company text, email text, phone text, phone_number text, phone_key text, whatsapp text, whatsapp_number text, whatsapp_key text, time_zone text, custom text, notes text, demo_at bigint, created_at bigint, updated_at bigint], of_ids!("lead t where t.id = x.id and t.organization_id = $2"));
+const TAGS: [Sql; 2] = copied!("lead_tag", [organization_id text, tag text, lead_id text], of_ids!("lead_tag t where t.lead_id = x.id and t.organization_id = $2"));
+const RUNS: [Sql; 2] = copied!("enrollment", [id text, organization_id text, sequence_id text, version bigint, lead_id text, status text, stop_reason text, step bigint, channel text, due_at bigint, senders text, replied_step bigint, created_at bigint, updated_at bigint], of_ids!("enrollment t where t.lead_id = x.id and t.organization_id = $2"));
 macro_rules! planned {
     ($dialect:ident) => {
         gather!(
@@ -96,7 +100,7 @@ macro_rules! messages {
         Sql { sqlite: messages!(sqlite, $source!($from)), postgres: messages!(postgres, $source!($from)) }
     };
 }
-copied!(PUT_MESSAGES, "message", [id text, organization_id text, account_id text, lead_id text, channel text, direction text, sender text, recipient text, body text, segments bigint, status text, attempts bigint, waiting_reason text, waiting_since bigint, due_at bigint, accepted_at bigint, created_at bigint, updated_at bigint, sequence_id text, enrollment_id text, step bigint]);
+const PUT_MESSAGES: Sql = put!("message", [id text, organization_id text, account_id text, lead_id text, channel text, direction text, sender text, recipient text, body text, segments bigint, status text, attempts bigint, waiting_reason text, waiting_since bigint, due_at bigint, accepted_at bigint, created_at bigint, updated_at bigint, sequence_id text, enrollment_id text, step bigint]);
 /// What waits, what counts against a person's cap, and the step before the next one.
 const MESSAGES: Sql = messages!(of_ids!(
     "message t where t.lead_id = x.id and t.organization_id = $2 and (t.created_at >= $3 or t.accepted_at >= $3 or t.status = 'queued' \
@@ -128,36 +132,36 @@ pub const STATEMENTS: &[&str] = &[ACTIVE, ACTIVE_SEQUENCES, STOPPED, WAITING];
 
 /// Statements that differ.
 pub const DUAL: &[Sql] = &[
-    ORGANIZATION,
-    PUT_ORGANIZATION,
-    ACCOUNTS,
-    PUT_ACCOUNTS,
-    LANES,
-    PUT_LANES,
-    USAGE,
-    PUT_USAGE,
-    TEMPLATES,
-    PUT_TEMPLATES,
-    TEMPLATE_VERSIONS,
-    PUT_TEMPLATE_VERSIONS,
-    SEQUENCES,
-    PUT_SEQUENCES,
-    SEQUENCE_VERSIONS,
-    PUT_SEQUENCE_VERSIONS,
-    STOP_TAGS,
-    PUT_STOP_TAGS,
-    CAMPAIGNS,
-    PUT_CAMPAIGNS,
-    RECORD,
-    PUT_RECORD,
-    SUPPRESSIONS,
-    PUT_SUPPRESSIONS,
-    LEADS,
-    PUT_LEADS,
-    TAGS,
-    PUT_TAGS,
-    RUNS,
-    PUT_RUNS,
+    ORGANIZATION[0],
+    ORGANIZATION[1],
+    ACCOUNTS[0],
+    ACCOUNTS[1],
+    LANES[0],
+    LANES[1],
+    USAGE[0],
+    USAGE[1],
+    TEMPLATES[0],
+    TEMPLATES[1],
+    TEMPLATE_VERSIONS[0],
+    TEMPLATE_VERSIONS[1],
+    SEQUENCES[0],
+    SEQUENCES[1],
+    SEQUENCE_VERSIONS[0],
+    SEQUENCE_VERSIONS[1],
+    STOP_TAGS[0],
+    STOP_TAGS[1],
+    CAMPAIGNS[0],
+    CAMPAIGNS[1],
+    RECORD[0],
+    RECORD[1],
+    SUPPRESSIONS[0],
+    SUPPRESSIONS[1],
+    LEADS[0],
+    LEADS[1],
+    TAGS[0],
+    TAGS[1],
+    RUNS[0],
+    RUNS[1],
     PUT_MESSAGES,
     MESSAGES,
     LAST,
@@ -179,7 +183,7 @@ pub struct Copy<'a> {
 
 /// Copies the rows of one statement; what was read, and how much.
 macro_rules! copy {
-    ($copy:ident, $read:ident, $write:ident $(, $value:expr)*) => {{
+    ($copy:ident, [$read:expr, $write:expr] $(, $value:expr)*) => {{
         let text: String = sqlx::query_scalar($read.of($copy.dialect))$(.bind($value))*.fetch_one(&mut *$copy.from).await?;
         sqlx::query($write.of(Dialect::Sqlite)).bind(&text).execute(&mut *$copy.to).await?;
         text
@@ -200,20 +204,20 @@ impl Copy<'_> {
     /// not be written to.
     pub async fn frame(&mut self, campaign: &str, day: &str) -> sqlx::Result<()> {
         let whose = self.organization.as_str();
-        copy!(self, ORGANIZATION, PUT_ORGANIZATION, whose);
-        copy!(self, ACCOUNTS, PUT_ACCOUNTS, whose);
-        copy!(self, LANES, PUT_LANES, whose);
-        copy!(self, USAGE, PUT_USAGE, whose, day);
-        copy!(self, TEMPLATES, PUT_TEMPLATES, whose);
-        copy!(self, TEMPLATE_VERSIONS, PUT_TEMPLATE_VERSIONS, whose);
-        copy!(self, SEQUENCES, PUT_SEQUENCES, whose);
-        copy!(self, SEQUENCE_VERSIONS, PUT_SEQUENCE_VERSIONS, whose);
-        copy!(self, STOP_TAGS, PUT_STOP_TAGS, whose);
-        copy!(self, CAMPAIGNS, PUT_CAMPAIGNS, whose, campaign);
-        copy!(self, RECORD, PUT_RECORD, whose);
+        copy!(self, [ORGANIZATION[0], ORGANIZATION[1]], whose);
+        copy!(self, [ACCOUNTS[0], ACCOUNTS[1]], whose);
+        copy!(self, [LANES[0], LANES[1]], whose);
+        copy!(self, [USAGE[0], USAGE[1]], whose, day);
+        copy!(self, [TEMPLATES[0], TEMPLATES[1]], whose);
+        copy!(self, [TEMPLATE_VERSIONS[0], TEMPLATE_VERSIONS[1]], whose);
+        copy!(self, [SEQUENCES[0], SEQUENCES[1]], whose);
+        copy!(self, [SEQUENCE_VERSIONS[0], SEQUENCE_VERSIONS[1]], whose);
+        copy!(self, [STOP_TAGS[0], STOP_TAGS[1]], whose);
+        copy!(self, [CAMPAIGNS[0], CAMPAIGNS[1]], whose, campaign);
+        copy!(self, [RECORD[0], RECORD[1]], whose);
         let mut after = String::new();
         loop {
-            let text = copy!(self, SUPPRESSIONS, PUT_SUPPRESSIONS, whose, &after, i64::from(PAGE));
+            let text = copy!(self, [SUPPRESSIONS[0], SUPPRESSIONS[1]], whose, &after, i64::from(PAGE));
             match gathered::<Last>(&text)?.pop() {
                 Some(last) => after = last.id,
                 None => return Ok(()),
@@ -229,11 +233,11 @@ impl Copy<'_> {
         since: Timestamp,
     ) -> sqlx::Result<()> {
         let (ids, whose) = (batch_of_ids(leads), self.organization.as_str());
-        copy!(self, LEADS, PUT_LEADS, &ids, whose);
-        copy!(self, TAGS, PUT_TAGS, &ids, whose);
-        copy!(self, RUNS, PUT_RUNS, &ids, whose);
-        copy!(self, MESSAGES, PUT_MESSAGES, &ids, whose, since.0);
-        copy!(self, LAST, PUT_MESSAGES, &ids, whose);
+        copy!(self, [LEADS[0], LEADS[1]], &ids, whose);
+        copy!(self, [TAGS[0], TAGS[1]], &ids, whose);
+        copy!(self, [RUNS[0], RUNS[1]], &ids, whose);
+        copy!(self, [MESSAGES, PUT_MESSAGES], &ids, whose, since.0);
+        copy!(self, [LAST, PUT_MESSAGES], &ids, whose);
         Ok(())
     }
 
@@ -244,7 +248,7 @@ impl Copy<'_> {
         (due_at, id): (i64, String),
     ) -> sqlx::Result<(Vec<LeadId>, Option<(i64, String)>)> {
         let whose = self.organization.as_str();
-        let text = copy!(self, QUEUE, PUT_MESSAGES, account.as_str(), whose, due_at, &id, i64::from(PAGE));
+        let text = copy!(self, [QUEUE, PUT_MESSAGES], account.as_str(), whose, due_at, &id, i64::from(PAGE));
         let rows: Vec<Last> = gathered(&text)?;
         let next = rows.last().map(|last| (last.due_at, last.id.clone()));
         Ok((rows.into_iter().filter_map(|row| row.lead_id).collect(), next))
