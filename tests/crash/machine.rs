@@ -196,6 +196,11 @@ impl Machine {
         Process::start(&mut server)
     }
 
+    /// The key of whoever calls.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Where the server is.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)

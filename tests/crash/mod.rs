@@ -9,6 +9,7 @@ mod lane;
 mod load;
 mod machine;
 mod outage;
+mod plan;
 mod power;
 mod stop;
 mod storm;
