@@ -69,31 +69,39 @@ fn SequenceOf() -> impl IntoView {
         move || (id.get(), live.sequences.get(), live.messages.get()),
         |(id, ..)| load_report(id),
     );
-    let failure = Memo::new(move |_| report.get().and_then(Result::err));
-    let told = Memo::new(move |_| report.get().and_then(Result::ok));
-    let sequence = Memo::new(move |_| told.with(|told| told.as_ref().map(|told| told.sequence.clone())));
     view! {
         <p class="crumb">
             <a href=HERE>"Sequences"</a>
         </p>
         <Transition>
-            {move || match failure.get() {
-                Some(error) => {
-                    Either::Left(
-                        view! {
-                            <PageHead title="Sequence" />
-                            <ErrorBox error retry=move |()| report.refetch() />
-                        },
-                    )
-                }
-                // Head and buttons are drawn anew only when the sequence itself has changed.
-                None => Either::Right(move || sequence.get().map(|sequence| view! { <Head sequence /> })),
-            }}
-            <Enrolled />
-            {move || told.get().map(|report| view! { <Steps report /> })}
+            <Whole report />
         </Transition>
         <Runs id />
         {late(open, move |open| Box::pin(sequence_dialog(open, id.get_untracked(), report)))}
+    }
+}
+
+/// Inside of what waits for it: a memo made outside would wait for nothing.
+#[component]
+fn Whole(report: Story) -> impl IntoView {
+    let failure = Memo::new(move |_| report.get().and_then(Result::err));
+    let told = Memo::new(move |_| report.get().and_then(Result::ok));
+    let sequence = Memo::new(move |_| told.with(|told| told.as_ref().map(|told| told.sequence.clone())));
+    view! {
+        {move || match failure.get() {
+            Some(error) => {
+                Either::Left(
+                    view! {
+                        <PageHead title="Sequence" />
+                        <ErrorBox error retry=move |()| report.refetch() />
+                    },
+                )
+            }
+            // Head and buttons are drawn anew only when the sequence itself has changed.
+            None => Either::Right(move || sequence.get().map(|sequence| view! { <Head sequence /> })),
+        }}
+        <Enrolled />
+        {move || told.get().map(|report| view! { <Steps report /> })}
     }
 }
 
@@ -302,7 +310,7 @@ fn counted(counts: StepCounts) -> impl IntoView {
     }
 }
 
-#[wasm_split(sequence_dialog, wasm_split_path = leptos::wasm_split, fallible)]
+#[wasm_split(sequence_page, wasm_split_path = leptos::wasm_split, fallible)]
 #[allow(clippy::unnecessary_wraps, reason = "it fails when its code cannot be loaded")]
 fn sequence_dialog(open: Open, id: String, report: Story) -> Result<AnyView, SplitLoaderError> {
     let back = format!("{HERE}/{id}");

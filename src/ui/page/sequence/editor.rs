@@ -31,7 +31,7 @@ use leptos_router::{
 
 lazy_page! {
     /// The page, loaded when it is visited.
-    SequenceEditorPage, sequence_editor_page, EditorOf
+    SequenceEditorPage, sequence_page, EditorOf
 }
 
 /// The editor of one that is there, or of a new one.

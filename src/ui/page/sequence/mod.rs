@@ -20,9 +20,11 @@ use leptos_router::hooks::use_query_map;
 /// The page.
 const HERE: &str = "/sequences";
 
+// One part for all pages of sequences and their dialogs: every part more multiplies the pieces that parts share, and the list of
+// all pieces belongs to the first load.
 lazy_page! {
     /// The page, loaded when it is visited.
-    SequencesPage, sequences_page, Sequences
+    SequencesPage, sequence_page, Sequences
 }
 
 /// The page.

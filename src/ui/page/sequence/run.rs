@@ -2,8 +2,14 @@
 
 use super::HERE;
 use crate::{
-    api::sequence::{StopRun, list_runs},
-    domain::sequence::{Enrollment, EnrollmentStatus},
+    api::{
+        error::{ApiError, Kind},
+        sequence::{StopRun, list_runs},
+    },
+    domain::{
+        page::Page,
+        sequence::{Enrollment, EnrollmentStatus},
+    },
     ui::part::{
         error_box::ErrorBox,
         live::Live,
@@ -22,105 +28,125 @@ use leptos_router::{components::Form, hooks::use_query_map};
 const STATES: [(&str, &str); 4] =
     [("", "All"), ("active", "In progress"), ("finished", "Finished"), ("stopped", "Stopped")];
 
+/// What the page asks for.
+#[derive(Clone, Copy)]
+struct Asked {
+    id: Memo<String>,
+    status: Memo<Option<String>>,
+    cursor: Memo<Option<String>>,
+}
+
+impl Asked {
+    /// The same runs, from a place on.
+    fn from(self, cursor: Option<&str>) -> String {
+        let here = format!("{HERE}/{}", self.id.get());
+        address(&here, [("status", self.status.get().as_deref()), ("cursor", cursor)])
+    }
+}
+
 /// The section.
 #[component]
 pub fn Runs(id: Memo<String>) -> impl IntoView {
-    let (live, toasts) = (Live::get(), Toasts::get());
+    let live = Live::get();
     let query = use_query_map();
     let read = move |name: &'static str| {
         Memo::new(move |_| query.with(|query| query.get(name)).filter(|text| !text.is_empty()))
     };
-    let (status, cursor) = (read("status"), read("cursor"));
+    let asked = Asked { id, status: read("status"), cursor: read("cursor") };
     let runs = Resource::new_blocking(
-        move || (id.get(), status.get(), cursor.get(), live.sequences.get(), live.messages.get()),
+        move || (id.get(), asked.status.get(), asked.cursor.get(), live.sequences.get(), live.messages.get()),
         |(id, status, cursor, ..)| list_runs(id, status, cursor),
     );
+    view! {
+        <section class="stack runs-of-sequence">
+            <h2>"Leads"</h2>
+            {move || filter(id.get(), asked.status.get().unwrap_or_default())}
+            <Transition fallback=|| view! { <TableSkeleton columns=4 /> }>
+                <List asked runs />
+            </Transition>
+        </section>
+    }
+}
+
+fn filter(id: String, chosen: String) -> impl IntoView {
+    let option = move |(name, words): (&'static str, &'static str)| {
+        view! {
+            <option value=name selected=name == chosen>
+                {words}
+            </option>
+        }
+    };
+    view! {
+        <Form method="GET" action=format!("{HERE}/{id}")>
+            <div class="inline-form">
+                <div class="field">
+                    <label for="status">"Show"</label>
+                    <select id="status" name="status">
+                        {STATES.map(option).into_iter().collect_view()}
+                    </select>
+                </div>
+                <button class="btn">"Filter"</button>
+            </div>
+        </Form>
+    }
+}
+
+#[component]
+fn List(asked: Asked, runs: Resource<Result<Page<Enrollment>, ApiError>>) -> impl IntoView {
+    let shown = Shown::of(runs, |page| page.data.is_empty());
+    let page = Memo::new(move |_| runs.get().and_then(Result::ok));
+    move || match shown.get() {
+        Shown::Loading => EitherOf4::A(view! { <TableSkeleton columns=4 /> }),
+        // The page has said already that there is no such sequence.
+        Shown::Failed(error) => EitherOf4::B(
+            (error.kind != Kind::NotFound).then(|| view! { <ErrorBox error retry=move |()| runs.refetch() /> }),
+        ),
+        Shown::Empty => EitherOf4::C(view! {
+            <p class="soft">
+                {if asked.status.get().is_some() { "No lead is in this state." } else { "No lead is enrolled yet." }}
+            </p>
+        }),
+        // The server walks through a `Suspense` more than once to find what to wait for: not through all rows (Unsuspend).
+        Shown::Full => EitherOf4::D(Unsuspend::new(move || view! { <Table asked page /> })),
+    }
+}
+
+#[component]
+fn Table(asked: Asked, page: Memo<Option<Page<Enrollment>>>) -> impl IntoView {
+    let (live, toasts) = (Live::get(), Toasts::get());
     let stop = Post::to::<StopRun>(move |()| {
         toasts.good("The run is stopped.");
         live.resync();
     })
     .or_toast();
-    let shown = Shown::of(runs, |page| page.data.is_empty());
-    let rows = move || runs.get().and_then(Result::ok).map(|page| page.data).unwrap_or_default();
-    let to = move |cursor: Option<&str>| {
-        address(&format!("{HERE}/{}", id.get()), [("status", status.get().as_deref()), ("cursor", cursor)])
-    };
-    let newest = Signal::derive(move || cursor.get().map(|_| to(None)));
+    let rows = move || page.get().map(|page| page.data).unwrap_or_default();
+    let newest = Signal::derive(move || asked.cursor.get().map(|_| asked.from(None)));
     let older = Signal::derive(move || {
-        let next = runs.get().and_then(Result::ok).and_then(|page| page.next_cursor);
-        next.map(|next| to(Some(&next)))
+        let next = page.with(|page| page.as_ref().and_then(|page| page.next_cursor.clone()));
+        next.map(|next| asked.from(Some(&next)))
     });
-    let filter = move || {
-        let chosen = status.get().unwrap_or_default();
-        let option = move |(name, words): (&'static str, &'static str)| {
-            view! {
-                <option value=name selected=name == chosen>
-                    {words}
-                </option>
-            }
-        };
-        view! {
-            <Form method="GET" action=format!("{HERE}/{}", id.get())>
-                <div class="inline-form">
-                    <div class="field">
-                        <label for="status">"Show"</label>
-                        <select id="status" name="status">
-                            {STATES.map(option).into_iter().collect_view()}
-                        </select>
-                    </div>
-                    <button class="btn">"Filter"</button>
-                </div>
-            </Form>
-        }
-    };
-    let list = move || {
-        match shown.get() {
-        Shown::Loading => EitherOf4::A(view! { <TableSkeleton columns=4 /> }),
-        // The page has said already that there is no such sequence.
-        Shown::Failed(error) if error.kind == crate::api::error::Kind::NotFound => EitherOf4::D(().into_any()),
-        Shown::Failed(error) => EitherOf4::B(view! { <ErrorBox error retry=move |()| runs.refetch() /> }),
-        Shown::Empty => EitherOf4::C(view! {
-            <p class="soft">
-                {move || if status.get().is_some() { "No lead is in this state." } else { "No lead is enrolled yet." }}
-            </p>
-        }),
-        // The server walks through a `Suspense` more than once to find what to wait for: not through all rows (Unsuspend).
-        Shown::Full => EitherOf4::D(
-            Unsuspend::new(move || {
-                view! {
-                    <div class="card table runs">
-                        <table>
-                            <thead>
-                                <tr>
-                                    <th scope="col">"Lead"</th>
-                                    <th scope="col">"State"</th>
-                                    <th scope="col">"Next step"</th>
-                                    <th scope="col">"Enrolled"</th>
-                                    <th scope="col">
-                                        <span class="unseen">"Actions"</span>
-                                    </th>
-                                </tr>
-                            </thead>
-                            <tbody>
-                                <For each=rows key=|run| (run.id.clone(), run.status, run.step, run.next_step_at) let:run>
-                                    <Row run stop />
-                                </For>
-                            </tbody>
-                        </table>
-                    </div>
-                    <Pager newest older />
-                }
-            })
-            .into_any(),
-        ),
-    }
-    };
     view! {
-        <section class="stack runs-of-sequence">
-            <h2>"Leads"</h2>
-            <Transition>{filter}</Transition>
-            <Transition fallback=|| view! { <TableSkeleton columns=4 /> }>{list}</Transition>
-        </section>
+        <div class="card table runs">
+            <table>
+                <thead>
+                    <tr>
+                        <th scope="col">"Lead"</th>
+                        <th scope="col">"State"</th>
+                        <th scope="col">"Next step"</th>
+                        <th scope="col">"Enrolled"</th>
+                        <th scope="col">
+                            <span class="unseen">"Actions"</span>
+                        </th>
+                    </tr>
+                </thead>
+                <tbody>
+                    <For each=rows key=|run| (run.id.clone(), run.status, run.step, run.next_step_at) let:run>
+                        <Row run stop />
+                    </For>
+                </tbody>
+            </table>
+        </div>
+        <Pager newest older />
     }
 }
 
