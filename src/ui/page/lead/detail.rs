@@ -1,6 +1,6 @@
 //! One lead: who it is, and all that was sent and answered, on every channel, as one timeline.
 
-use super::{HERE, Tags, dialog::LeadDialog};
+use super::{HERE, Tags, dialog::LeadDialog, run::Runs};
 use crate::{
     api::{
         error::ApiError,
@@ -127,6 +127,7 @@ fn Whole(profile: Profile, messages: Resource<Result<Page<Message>, ApiError>>) 
             <section class="card inner stack">
                 <h2 class="unseen">"Facts"</h2>
                 <Facts lead />
+                <Runs id=id.get_value() />
             </section>
             <section class="card inner stack">
                 <h2>"Messages"</h2>

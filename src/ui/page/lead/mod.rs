@@ -2,6 +2,7 @@
 
 pub mod detail;
 mod dialog;
+mod run;
 
 use crate::{
     api::{
