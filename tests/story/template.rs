@@ -3,8 +3,12 @@
 use crate::support::{Client, World, but};
 use serde_json::{Value, json};
 use tern::{
-    domain::id::TemplateId,
-    server::{template::Context, usecase::template},
+    domain::{
+        channel::Channel,
+        id::{OrganizationId, TemplateId},
+        sequence::{OnMissing, Step},
+    },
+    server::{store::Conn, template::Context, usecase::template},
 };
 
 const TEMPLATES: &str = "/api/templates";
@@ -284,13 +288,19 @@ async fn whoever_holds_on_to_a_version_sends_what_it_said() {
     let id: TemplateId = id.parse().expect("an id");
     let lead = Context::new(&Context::example_lead(), None, None);
     let mut conn = world.app.db.read().await.expect("a connection");
+    let pinned = async |conn: &mut Conn, organization: &OrganizationId, template_version: u32| {
+        let (template_id, channel, on_missing) = (id.clone(), Channel::Sms, OnMissing::Skip);
+        let step = Step { channel, delay_hours: 0, template_id, template_version, on_missing };
+        template::pinned(&world.app, conn, organization, &step).await
+    };
     for (version, text) in [(1, "Hi Alex, Ann"), (2, "Hi Alex, Bob"), (3, "Bye Example Ltd")] {
-        let compiled = template::pinned(&mut conn, &organization, &id, version).await.expect("read").expect("there");
+        let compiled = pinned(&mut conn, &organization, version).await.expect("there");
         assert_eq!(compiled.render(&lead).map(|made| made.body).as_deref(), Ok(text));
     }
-    assert!(template::pinned(&mut conn, &organization, &id, 4).await.expect("read").is_none());
+    assert!(pinned(&mut conn, &organization, 4).await.is_err());
     let other = "01JDF3ZS0V8R4C7N2Q9W5K6M1T".parse().expect("an id");
-    assert!(template::pinned(&mut conn, &other, &id, 1).await.expect("read").is_none());
+    // Also not what somebody else's has compiled already.
+    assert!(pinned(&mut conn, &other, 1).await.is_err());
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ pub use context::{Context, Sender};
 
 use crate::domain::{
     channel::Channel,
-    id::TemplateId,
+    id::{OrganizationId, TemplateId},
     message::SUBJECT_MAX,
     template::{Draft, Position, Version, body_max},
 };
@@ -58,24 +58,27 @@ pub struct Compiled {
 
 /// Versions that were compiled: they never change.
 #[derive(Default)]
-pub struct Texts(Mutex<BTreeMap<(TemplateId, u32), Arc<Compiled>>>);
+pub struct Texts(Mutex<BTreeMap<Place, Arc<Compiled>>>);
+
+/// Whose version of which template: nobody gets what another organization has compiled.
+pub type Place = (OrganizationId, TemplateId, u32);
 
 /// Versions that are kept compiled.
 const KEPT: usize = 200;
 
 impl Texts {
     /// One that is kept.
-    pub fn get(&self, version: &(TemplateId, u32)) -> Option<Arc<Compiled>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(version).cloned()
+    pub fn get(&self, place: &Place) -> Option<Arc<Compiled>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(place).cloned()
     }
 
     /// Keeps one.
-    pub fn keep(&self, version: (TemplateId, u32), compiled: Compiled) -> Arc<Compiled> {
+    pub fn keep(&self, place: Place, compiled: Compiled) -> Arc<Compiled> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= KEPT {
             kept.clear(); // rare, and soon made again
         }
-        kept.entry(version).or_insert_with(|| Arc::new(compiled)).clone()
+        kept.entry(place).or_insert_with(|| Arc::new(compiled)).clone()
     }
 }
 

@@ -8,16 +8,18 @@ use crate::{
         id::{LeadId, OrganizationId, TemplateId},
         lead::Lead,
         page::{Limit, Page},
+        sequence::Step,
         template::{Draft, NewTemplate, Preview, Template, TemplateFilter, TemplateForm, Version},
     },
     server::{
-        Who,
+        App, Who,
         error::Error,
         live::Topic,
         store::{self, Conn, template::NewVersion},
         template::{Compiled, Context, Fault, RenderError, Sender},
     },
 };
+use std::sync::Arc;
 
 /// Stores a template, whose texts must hold.
 pub async fn create(who: &Who, form: &TemplateForm) -> Result<Template, Error> {
@@ -203,16 +205,21 @@ async fn newest(conn: &mut Conn, who: &Who, q: &str) -> Result<Option<Lead>, Err
     Ok(found.data.into_iter().next())
 }
 
-/// A version that somebody holds on to, compiled; nothing when the organization has none such. Made once for many leads.
+/// A version that a step holds on to, compiled once for all leads.
 pub async fn pinned(
+    app: &App,
     conn: &mut Conn,
     organization: &OrganizationId,
-    id: &TemplateId,
-    version: u32,
-) -> Result<Option<Compiled>, Error> {
-    let Some(template) = store::template::find(conn, id, organization).await? else { return Ok(None) };
-    let Some(version) = store::template::find_version(conn, id, organization, version).await? else { return Ok(None) };
-    Compiled::of_version(id, template.channel, &version).map(Some).map_err(refused)
+    step: &Step,
+) -> Result<Arc<Compiled>, Error> {
+    let place = (organization.clone(), step.template_id.clone(), step.template_version);
+    if let Some(text) = app.texts.get(&place) {
+        return Ok(text);
+    }
+    let found = store::template::find_version(conn, &step.template_id, organization, step.template_version).await?;
+    let version = found.ok_or_else(|| Error::Internal("a template's version is missing".to_owned()))?;
+    let compiled = Compiled::of_version(&step.template_id, step.channel, &version).map_err(refused)?;
+    Ok(app.texts.keep(place, compiled))
 }
 
 /// Forgets a template with all its versions, unless somebody holds on to one.

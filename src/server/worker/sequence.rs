@@ -32,7 +32,7 @@ use crate::{
         usecase::{
             consent::{self, Key},
             sequence::eligible,
-            unsubscribe,
+            template, unsubscribe,
         },
     },
 };
@@ -192,7 +192,7 @@ impl Batch<'_> {
             let place = (run.version, run.step);
             let step = self.plans[&run.version].0.steps.get(run.step as usize);
             if let (Some(step), false) = (step, self.texts.contains_key(&place)) {
-                let text = text(self.app, conn, organization, step).await?;
+                let text = template::pinned(self.app, conn, organization, step).await?;
                 self.texts.insert(place, text);
             }
         }
@@ -326,19 +326,6 @@ impl Batch<'_> {
 
 fn origin(sequence: &SequenceId, enrollment: &EnrollmentId, step: u32) -> Origin {
     Origin { sequence: sequence.clone(), enrollment: enrollment.clone(), step }
-}
-
-/// The pinned text of a step.
-async fn text(app: &App, conn: &mut Conn, organization: &OrganizationId, step: &Step) -> Result<Arc<Compiled>, Error> {
-    let place = (step.template_id.clone(), step.template_version);
-    if let Some(text) = app.texts.get(&place) {
-        return Ok(text);
-    }
-    let found = store::template::find_version(conn, &step.template_id, organization, step.template_version).await?;
-    let version = found.ok_or_else(|| Error::Internal("a template's version is missing".to_owned()))?;
-    let compiled = Compiled::of_version(&step.template_id, step.channel, &version);
-    let compiled = compiled.map_err(|_| Error::Internal("a stored template does not hold".to_owned()))?;
-    Ok(app.texts.keep(place, compiled))
 }
 
 /// How much each account of a channel may still be given.

@@ -222,17 +222,3 @@ proptest! {
         prop_assert_eq!(made, text);
     }
 }
-
-/// Not a bound: what a usual mail costs, for whoever wants to know (`--ignored --nocapture`).
-#[test]
-#[ignore = "prints times"]
-fn what_a_usual_mail_costs() {
-    let body = "{Hi|Hello} {{ first_name or 'there' }},\n\nthe {{ custom.plan }} plan of {{ company | default('yours') }} ends soon.\n\
-                {% if 'vip' in tags %}Call us.{% else %}Write to us.{% endif %}\n\n{% include 'sign' %}";
-    let lead = context(&kim());
-    let compiled = compile(body).expect("a template");
-    let (_, rendered) = cost(|| (0..10_000).for_each(|_| drop(compiled.render(&lead))));
-    let (_, made) = cost(|| (0..1_000).for_each(|_| drop(compile(body))));
-    let times = format!("render {} µs, compile {made} µs, of a processor\n", rendered / 10);
-    std::io::Write::write_all(&mut std::io::stdout(), times.as_bytes()).expect("told");
-}
