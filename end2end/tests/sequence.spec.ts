@@ -109,9 +109,13 @@ test("a sequence is written, refused without an account, sent, answered, paused 
   await expect(number(page, 2, "Waiting")).toHaveText("1");
   await run("Robin Sato").getByRole("button", { name: "Stop" }).click();
   await expect(run("Robin Sato")).toContainText("Stopped by your team");
-  await page.getByLabel("Show").selectOption("In progress");
-  await page.getByRole("button", { name: "Filter" }).click();
+  const which = page.getByRole("navigation", { name: "Which leads" });
+  await which.getByRole("link", { name: "In progress" }).click();
   await expect(page.getByText("No lead is in this state.")).toBeVisible();
+  await expect(which.getByRole("link", { name: "In progress" })).toHaveAttribute("aria-current", "true");
+  await which.getByRole("link", { name: "Stopped" }).click();
+  await expect(run("Kim Lee")).toBeVisible();
+  await expect(page).toHaveURL(/\?status=stopped$/);
 
   // From a lead's own page.
   await open(page, `/leads/${kim}`);

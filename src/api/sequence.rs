@@ -142,14 +142,14 @@ pub async fn enroll_leads(
 
 /// Enrolls one lead, or says why not.
 #[server(output = Json)]
-pub async fn enroll_lead(lead: LeadId, #[server(default)] sequence: String) -> Result<(), ApiError> {
+pub async fn enroll_lead(id: LeadId, #[server(default)] sequence: String) -> Result<(), ApiError> {
     let who = crate::server::request().await?;
-    let id = sequence.parse().map_err(|_| {
+    let sequence = sequence.parse().map_err(|_| {
         let errors = crate::domain::field_error::FieldErrors::one("sequence", "is required");
         crate::server::error::Error::from(errors)
     })?;
-    let wanted = crate::server::usecase::enrollment::Wanted::Leads(vec![lead.to_string()]);
-    let enrolled = crate::server::usecase::enrollment::enroll(&who, &id, &wanted).await?;
+    let wanted = crate::server::usecase::enrollment::Wanted::Leads(vec![id.to_string()]);
+    let enrolled = crate::server::usecase::enrollment::enroll(&who, &sequence, &wanted).await?;
     let why = enrolled.skipped.first().map(|skipped| match skipped.reason.as_str() {
         "already_active" => "This lead is in the sequence already",
         "opted_out" => "This lead asked not to be contacted",

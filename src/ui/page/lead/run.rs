@@ -98,7 +98,7 @@ fn Enroll(id: LeadId, sequences: Vec<(SequenceId, String)>) -> impl IntoView {
     let option = |(id, name): (SequenceId, String)| view! { <option value=id.to_string()>{name}</option> };
     view! {
         <PostForm to=action>
-            <input type="hidden" name="lead" value=id.to_string() />
+            <input type="hidden" name="id" value=id.to_string() />
             <div class="inline-form">
                 <div class="field">
                     <label for="f-sequence">"Enroll in a sequence"</label>

@@ -108,7 +108,7 @@ fn Whole(report: Story) -> impl IntoView {
 #[component]
 fn Head(sequence: Sequence) -> impl IntoView {
     let to = format!("{HERE}/{}", sequence.id);
-    let [edit, change, enroll, delete] = ["/edit", "/edit", "?enroll=1", "?delete=1"].map(|rest| format!("{to}{rest}"));
+    let [edit, enroll, delete] = ["/edit", "?enroll=1", "?delete=1"].map(|rest| format!("{to}{rest}"));
     let plan = &sequence.plan;
     let mut rules = vec![match &plan.window {
         Some(window) => window.words(),
@@ -125,16 +125,16 @@ fn Head(sequence: Sequence) -> impl IntoView {
     }
     view! {
         <PageHead title=sequence.name.clone() line=rules.join(", ")>
-            <Switch id=sequence.id.clone() is_active=sequence.is_active edit />
             <a id="enroll-leads" class="btn" href=enroll data-noscroll="">
                 "Enroll leads"
             </a>
-            <a class="btn" href=change>
+            <a class="btn" href=edit.clone()>
                 "Edit"
             </a>
             <a id="delete-sequence" class="btn" href=delete data-noscroll="">
                 "Delete"
             </a>
+            <Switch id=sequence.id.clone() is_active=sequence.is_active edit />
         </PageHead>
     }
 }

@@ -7,14 +7,14 @@ mod run;
 mod step;
 
 use crate::{
-    api::{error::ApiError, sequence::list_sequences},
-    domain::{channel::Channel, page::Page, sequence::Sequence},
+    api::sequence::list_sequences,
+    domain::{channel::Channel, sequence::Sequence},
     ui::part::{
-        badge::ChannelBadge, empty_state::EmptyState, error_box::ErrorBox, icon::Icon, lazy::lazy_page, live::Live,
-        page_head::PageHead, pager::Pager, shown::Shown, skeleton::TableSkeleton, time::Time,
+        badge::ChannelBadge, empty_state::EmptyState, icon::Icon, lazy::lazy_page, listing::Listing, live::Live,
+        page_head::PageHead, pager::address, time::Time,
     },
 };
-use leptos::{either::EitherOf4, prelude::*};
+use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 /// The page.
@@ -35,68 +35,46 @@ fn Sequences() -> impl IntoView {
     let cursor = Memo::new(move |_| query.with(|query| query.get("cursor")));
     let sequences =
         Resource::new_blocking(move || (cursor.get(), live.sequences.get()), |(cursor, _)| list_sequences(cursor));
+    let href = Callback::new(|cursor: Option<String>| address(HERE, [("cursor", cursor.as_deref())]));
+    let empty = Callback::new(|_: Option<String>| view! { <NoSequences /> }.into_any());
+    let rows = Callback::new(|rows: Memo<Vec<Sequence>>| {
+        view! {
+            <For each=move || rows.get() key=|sequence| (sequence.id.clone(), sequence.updated_at, sequence.is_active) let:sequence>
+                <Row sequence />
+            </For>
+        }
+        .into_any()
+    });
     view! {
         <PageHead title="Sequences" line="Messages that follow each other until somebody answers">
             <a class="btn primary" href="/sequences/new">
                 "New sequence"
             </a>
         </PageHead>
-        <Transition fallback=|| view! { <TableSkeleton columns=4 /> }>
-            <SequenceList cursor sequences />
-        </Transition>
+        <Listing
+            loaded=sequences
+            class="sequences"
+            columns=&["Sequence", "State", "Channels", "Changed"]
+            is_later=Signal::derive(move || cursor.with(Option::is_some))
+            href
+            empty
+            rows
+        />
     }
 }
 
 #[component]
-fn SequenceList(cursor: Memo<Option<String>>, sequences: Resource<Result<Page<Sequence>, ApiError>>) -> impl IntoView {
-    let shown = Shown::of(sequences, |page| page.data.is_empty());
-    let page = Memo::new(move |_| sequences.get().and_then(Result::ok));
-    move || match shown.get() {
-        Shown::Loading => EitherOf4::A(view! { <TableSkeleton columns=4 /> }),
-        Shown::Failed(error) => EitherOf4::B(view! { <ErrorBox error retry=move |()| sequences.refetch() /> }),
-        Shown::Empty => EitherOf4::C(view! {
-            <EmptyState
-                icon=Icon::Steps
-                title="No sequences yet"
-                text="Write the messages that follow a first contact once; Tern sends them one after the other, by each lead's own clock, and stops when somebody answers."
-            >
-                <a class="btn primary" href="/sequences/new">
-                    "Write your first sequence"
-                </a>
-            </EmptyState>
-        }),
-        // The server walks through a `Suspense` more than once to find what to wait for: not through all rows (Unsuspend).
-        Shown::Full => EitherOf4::D(Unsuspend::new(move || view! { <Table cursor page /> })),
-    }
-}
-
-#[component]
-fn Table(cursor: Memo<Option<String>>, page: Memo<Option<Page<Sequence>>>) -> impl IntoView {
-    let rows = move || page.get().map(|page| page.data).unwrap_or_default();
-    let newest = Signal::derive(move || cursor.get().map(|_| HERE.to_owned()));
-    let older = Signal::derive(move || {
-        let next = page.with(|page| page.as_ref().and_then(|page| page.next_cursor.clone()));
-        next.map(|cursor| format!("{HERE}?cursor={cursor}"))
-    });
+fn NoSequences() -> impl IntoView {
     view! {
-        <div class="card table sequences">
-            <table>
-                <thead>
-                    <tr>
-                        <th scope="col">"Sequence"</th>
-                        <th scope="col">"State"</th>
-                        <th scope="col">"Channels"</th>
-                        <th scope="col">"Changed"</th>
-                    </tr>
-                </thead>
-                <tbody>
-                    <For each=rows key=|sequence| (sequence.id.clone(), sequence.updated_at, sequence.is_active) let:sequence>
-                        <Row sequence />
-                    </For>
-                </tbody>
-            </table>
-        </div>
-        <Pager newest older />
+        <EmptyState
+            icon=Icon::Steps
+            title="No sequences yet"
+            text="Write the messages that follow a first contact once; Tern sends them one after the other, by each lead's own clock, and stops when somebody answers."
+        >
+            <a class="btn primary" href="/sequences/new">
+                "Write your first sequence"
+            </a>
+        </EmptyState>
     }
 }
 

@@ -3,150 +3,104 @@
 use super::HERE;
 use crate::{
     api::{
-        error::{ApiError, Kind},
+        error::Kind,
         sequence::{StopRun, list_runs},
     },
-    domain::{
-        page::Page,
-        sequence::{Enrollment, EnrollmentStatus},
-    },
+    domain::sequence::{Enrollment, EnrollmentStatus},
     ui::part::{
-        error_box::ErrorBox,
+        listing::Listing,
         live::Live,
-        pager::{Pager, address},
+        pager::address,
         post::{Post, PostForm},
-        shown::Shown,
-        skeleton::TableSkeleton,
         time::Time,
         toast::Toasts,
     },
 };
-use leptos::{either::EitherOf4, prelude::*};
-use leptos_router::{components::Form, hooks::use_query_map};
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
 
 /// What can be asked for: name and words.
 const STATES: [(&str, &str); 4] =
     [("", "All"), ("active", "In progress"), ("finished", "Finished"), ("stopped", "Stopped")];
 
-/// What the page asks for.
-#[derive(Clone, Copy)]
-struct Asked {
-    id: Memo<String>,
-    status: Memo<Option<String>>,
-    cursor: Memo<Option<String>>,
-}
-
-impl Asked {
-    /// The same runs, from a place on.
-    fn from(self, cursor: Option<&str>) -> String {
-        let here = format!("{HERE}/{}", self.id.get());
-        address(&here, [("status", self.status.get().as_deref()), ("cursor", cursor)])
-    }
-}
-
 /// The section.
 #[component]
 pub fn Runs(id: Memo<String>) -> impl IntoView {
-    let live = Live::get();
+    let (live, toasts) = (Live::get(), Toasts::get());
     let query = use_query_map();
     let read = move |name: &'static str| {
         Memo::new(move |_| query.with(|query| query.get(name)).filter(|text| !text.is_empty()))
     };
-    let asked = Asked { id, status: read("status"), cursor: read("cursor") };
+    let (status, cursor) = (read("status"), read("cursor"));
     let runs = Resource::new_blocking(
-        move || (id.get(), asked.status.get(), asked.cursor.get(), live.sequences.get(), live.messages.get()),
+        move || (id.get(), status.get(), cursor.get(), live.sequences.get(), live.messages.get()),
         |(id, status, cursor, ..)| list_runs(id, status, cursor),
     );
-    view! {
-        <section class="stack runs-of-sequence">
-            <h2>"Leads"</h2>
-            {move || filter(id.get(), asked.status.get().unwrap_or_default())}
-            <Transition fallback=|| view! { <TableSkeleton columns=4 /> }>
-                <List asked runs />
-            </Transition>
-        </section>
-    }
-}
-
-fn filter(id: String, chosen: String) -> impl IntoView {
-    let option = move |(name, words): (&'static str, &'static str)| {
-        view! {
-            <option value=name selected=name == chosen>
-                {words}
-            </option>
-        }
-    };
-    view! {
-        <Form method="GET" action=format!("{HERE}/{id}")>
-            <div class="inline-form">
-                <div class="field">
-                    <label for="status">"Show"</label>
-                    <select id="status" name="status">
-                        {STATES.map(option).into_iter().collect_view()}
-                    </select>
-                </div>
-                <button class="btn">"Filter"</button>
-            </div>
-        </Form>
-    }
-}
-
-#[component]
-fn List(asked: Asked, runs: Resource<Result<Page<Enrollment>, ApiError>>) -> impl IntoView {
-    let shown = Shown::of(runs, |page| page.data.is_empty());
-    let page = Memo::new(move |_| runs.get().and_then(Result::ok));
-    move || match shown.get() {
-        Shown::Loading => EitherOf4::A(view! { <TableSkeleton columns=4 /> }),
-        // The page has said already that there is no such sequence.
-        Shown::Failed(error) => EitherOf4::B(
-            (error.kind != Kind::NotFound).then(|| view! { <ErrorBox error retry=move |()| runs.refetch() /> }),
-        ),
-        Shown::Empty => EitherOf4::C(view! {
-            <p class="soft">
-                {if asked.status.get().is_some() { "No lead is in this state." } else { "No lead is enrolled yet." }}
-            </p>
-        }),
-        // The server walks through a `Suspense` more than once to find what to wait for: not through all rows (Unsuspend).
-        Shown::Full => EitherOf4::D(Unsuspend::new(move || view! { <Table asked page /> })),
-    }
-}
-
-#[component]
-fn Table(asked: Asked, page: Memo<Option<Page<Enrollment>>>) -> impl IntoView {
-    let (live, toasts) = (Live::get(), Toasts::get());
     let stop = Post::to::<StopRun>(move |()| {
         toasts.good("The run is stopped.");
         live.resync();
     })
     .or_toast();
-    let rows = move || page.get().map(|page| page.data).unwrap_or_default();
-    let newest = Signal::derive(move || asked.cursor.get().map(|_| asked.from(None)));
-    let older = Signal::derive(move || {
-        let next = page.with(|page| page.as_ref().and_then(|page| page.next_cursor.clone()));
-        next.map(|next| asked.from(Some(&next)))
+    let is_known = move || !matches!(runs.get(), Some(Err(error)) if error.kind == Kind::NotFound);
+    let href = Callback::new(move |cursor: Option<String>| of(&id.read(), status.read().as_deref(), cursor.as_deref()));
+    let empty = Callback::new(move |_: Option<String>| {
+        let words = if status.with(Option::is_some) { "No lead is in this state." } else { "No lead is enrolled yet." };
+        view! { <p class="card inner soft">{words}</p> }.into_any()
+    });
+    let rows = Callback::new(move |rows: Memo<Vec<Enrollment>>| {
+        view! {
+            <For each=move || rows.get() key=|run| (run.id.clone(), run.status, run.step, run.next_step_at) let:run>
+                <Row run stop />
+            </For>
+        }
+        .into_any()
     });
     view! {
-        <div class="card table runs">
-            <table>
-                <thead>
-                    <tr>
-                        <th scope="col">"Lead"</th>
-                        <th scope="col">"State"</th>
-                        <th scope="col">"Next step"</th>
-                        <th scope="col">"Enrolled"</th>
-                        <th scope="col">
-                            <span class="unseen">"Actions"</span>
-                        </th>
-                    </tr>
-                </thead>
-                <tbody>
-                    <For each=rows key=|run| (run.id.clone(), run.status, run.step, run.next_step_at) let:run>
-                        <Row run stop />
-                    </For>
-                </tbody>
-            </table>
-        </div>
-        <Pager newest older />
+        <section class="stack runs-of-sequence">
+            <Transition>
+                <Filter id status is_known=Memo::new(move |_| is_known()) />
+            </Transition>
+            <Listing
+                loaded=runs
+                class="runs"
+                columns=&["Lead", "State", "Next step", "Enrolled", ""]
+                is_later=Signal::derive(move || cursor.with(Option::is_some))
+                href
+                empty
+                rows
+            />
+        </section>
+    }
+}
+
+/// The address of runs of the sequence `id`.
+fn of(id: &str, status: Option<&str>, cursor: Option<&str>) -> String {
+    address(&format!("{HERE}/{id}"), [("status", status), ("cursor", cursor)])
+}
+
+/// The heading, and which of the runs are shown; nothing when there is no such sequence, as the page has said already.
+#[component]
+fn Filter(id: Memo<String>, status: Memo<Option<String>>, is_known: Memo<bool>) -> impl IntoView {
+    let way = move |(name, words): (&'static str, &'static str)| {
+        let wanted = (!name.is_empty()).then_some(name);
+        let is_here = move || (status.get().as_deref() == wanted).then_some("true");
+        view! {
+            <a href=move || of(&id.read(), wanted, None) data-noscroll="" aria-current=is_here>
+                {words}
+            </a>
+        }
+    };
+    move || {
+        is_known.get().then(|| {
+            view! {
+                <div class="row between">
+                    <h2>"Leads"</h2>
+                    <nav class="segments" aria-label="Which leads">
+                        {STATES.map(way).into_iter().collect_view()}
+                    </nav>
+                </div>
+            }
+        })
     }
 }
 

@@ -56,7 +56,7 @@ pub fn Steps(
     });
     let fault = Memo::new(move |_| faults.of("steps"));
     view! {
-        <ol class="steps">
+        <ol class="step-editor">
             <For each=move || rows.get() key=|row| row.key let:row>
                 <Step row rows templates here faults change />
             </For>
