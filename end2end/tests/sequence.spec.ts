@@ -125,7 +125,12 @@ test("a sequence is written, refused without an account, sent, answered, paused 
   await expect(page.locator(".run-list li")).toHaveCount(2);
   await page.getByLabel("Enroll in a sequence").selectOption("After the fair");
   await page.getByRole("button", { name: "Enroll" }).click();
-  await expect(page.getByRole("alert").filter({ hasText: "in the sequence already" })).toBeVisible();
+  const refused = page.getByRole("alert").filter({ hasText: "in the sequence already" });
+  await expect(refused).toBeVisible();
+  // It stays when the page hears of something new.
+  await page.request.patch(`/api/leads/${kim}`, { data: { company: "Northwind" } });
+  await expect(page.locator(".head")).toContainText("Northwind");
+  await expect(refused).toBeVisible();
 
   await open(page, here);
   await page.getByRole("button", { name: "Pause" }).click();

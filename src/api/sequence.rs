@@ -125,7 +125,7 @@ pub async fn enroll_leads(
     let who = crate::server::request().await?;
     let enrolled = async {
         if all != "yes" && tag.trim().is_empty() && q.trim().is_empty() {
-            let why = "or a search is required; tick “All leads” to mean everybody";
+            let why = "is required, or a search; tick “All leads” to mean everybody";
             return Err(crate::domain::field_error::FieldErrors::one("tag", why).into());
         }
         let audience = crate::domain::audience::Audience { q: q.clone(), tag: tag.clone(), ..Default::default() };

@@ -379,7 +379,10 @@ impl StepForm {
         };
         let channel = errors.check(&field("channel"), channel);
         let delay = errors.check(&field("delay_hours"), delay.ok_or("must be a number of hours, 8760 at most"));
-        let template = self.template_id.trim().parse().map_err(|_| "must be the id of a template");
+        let template = match self.template_id.trim() {
+            "" => Err("is required"),
+            id => id.parse().map_err(|_| "must be the id of a template"),
+        };
         let template = errors.check(&field("template_id"), template);
         let on_missing = errors.check(&field("on_missing"), on_missing);
         Some(Step {

@@ -1,7 +1,10 @@
 //! The runs of a lead through sequences, and a way into another one.
 
 use crate::{
-    api::sequence::{EnrollLead, StopRun, runs_of_lead},
+    api::{
+        error::ApiError,
+        sequence::{EnrollLead, StopRun, runs_of_lead},
+    },
     domain::{
         id::{LeadId, SequenceId},
         sequence::{Enrollment, EnrollmentStatus, LeadRuns},
@@ -18,41 +21,62 @@ use crate::{
 };
 use leptos::{either::Either, prelude::*};
 
+/// What the part loads and posts. It is made by the page: a resource that is made behind another one cannot be hydrated, and what a
+/// form was told stays when the lead is drawn anew.
+#[derive(Clone, Copy)]
+pub struct Story {
+    runs: Resource<Result<LeadRuns, ApiError>>,
+    enroll: Post<()>,
+    stop: Post<()>,
+}
+
+impl Story {
+    /// Of the lead that the page shows.
+    pub fn of(id: Memo<String>) -> Self {
+        let (live, toasts) = (Live::get(), Toasts::get());
+        let runs = Resource::new_blocking(move || (id.get(), live.sequences.get()), |(id, _)| runs_of_lead(id));
+        let done = move |words: &'static str| {
+            move |()| {
+                toasts.good(words);
+                live.resync();
+            }
+        };
+        let enroll = Post::to::<EnrollLead>(done("The lead is enrolled."));
+        // Another lead has not heard what this one was refused.
+        Effect::watch(move || id.get(), move |_, _, _| enroll.clear(), false);
+        Self { runs, enroll, stop: Post::to::<StopRun>(done("The run is stopped.")).or_toast() }
+    }
+}
+
 /// The part of the page.
 #[component]
-pub fn Runs(id: LeadId) -> impl IntoView {
-    let live = Live::get();
-    let lead = id.to_string();
-    let runs = Resource::new_blocking(move || (lead.clone(), live.sequences.get()), |(lead, _)| runs_of_lead(lead));
-    let id = StoredValue::new(id);
+pub fn Runs(id: LeadId, story: Story) -> impl IntoView {
+    let Story { runs, enroll, stop } = story;
     view! {
         <h2>"Sequences"</h2>
         <Transition>
-            {move || Suspend::new(async move {
-                match runs.await {
-                    Ok(LeadRuns { runs, sequences }) => {
-                        Either::Left(
-                            view! {
-                                <List runs />
-                                <Enroll id=id.get_value() sequences />
-                            },
-                        )
+            {move || {
+                let id = id.clone();
+                Suspend::new(async move {
+                    match runs.await {
+                        Ok(LeadRuns { runs, sequences }) => {
+                            Either::Left(
+                                view! {
+                                    <List runs stop />
+                                    <Enroll id sequences action=enroll />
+                                },
+                            )
+                        }
+                        Err(error) => Either::Right(view! { <ErrorBox error retry=move |()| runs.refetch() /> }),
                     }
-                    Err(error) => Either::Right(view! { <ErrorBox error retry=move |()| runs.refetch() /> }),
-                }
-            })}
+                })
+            }}
         </Transition>
     }
 }
 
 #[component]
-fn List(runs: Vec<Enrollment>) -> impl IntoView {
-    let (live, toasts) = (Live::get(), Toasts::get());
-    let stop = Post::to::<StopRun>(move |()| {
-        toasts.good("The run is stopped.");
-        live.resync();
-    })
-    .or_toast();
+fn List(runs: Vec<Enrollment>, stop: Post<()>) -> impl IntoView {
     let row = move |run: Enrollment| {
         let state = match (run.status, run.stop_reason) {
             (EnrollmentStatus::Active, _) => format!("Step {} is next", run.step + 1),
@@ -84,12 +108,7 @@ fn List(runs: Vec<Enrollment>) -> impl IntoView {
 }
 
 #[component]
-fn Enroll(id: LeadId, sequences: Vec<(SequenceId, String)>) -> impl IntoView {
-    let (live, toasts) = (Live::get(), Toasts::get());
-    let action = Post::to::<EnrollLead>(move |()| {
-        toasts.good("The lead is enrolled.");
-        live.resync();
-    });
+fn Enroll(id: LeadId, sequences: Vec<(SequenceId, String)>, action: Post<()>) -> impl IntoView {
     let faults = Faults::of_post(action);
     if sequences.is_empty() {
         return view! { <p class="soft">"There is no sequence yet. " <a href="/sequences/new">"Write one"</a></p> }

@@ -125,6 +125,7 @@ fn Head(sequence: Sequence) -> impl IntoView {
     }
     view! {
         <PageHead title=sequence.name.clone() line=rules.join(", ")>
+            <StateBadge is_active=sequence.is_active />
             <a id="enroll-leads" class="btn" href=enroll data-noscroll="">
                 "Enroll leads"
             </a>
@@ -153,22 +154,18 @@ fn Switch(id: SequenceId, is_active: bool, edit: String) -> impl IntoView {
     let why = move || {
         switch.failure().get().map(|error| {
             let fault = |fault: &crate::domain::field_error::FieldError| {
-                let subject = match fault.field.as_str() {
-                    "account_ids" => String::new(),
-                    "steps" => "The number of steps ".to_owned(),
-                    "window" => "Its window ".to_owned(),
-                    // "steps.0.template_id"
-                    other => match other.split('.').nth(1).and_then(|at| at.parse::<usize>().ok()) {
-                        Some(at) => format!("The template of step {} ", at + 1),
-                        None => String::new(),
-                    },
-                };
+                // What is wrong with its accounts is a sentence already.
                 let does_lack_account = fault.field == "account_ids";
+                let (what, edit_it) = match fault.field.as_str() {
+                    "account_ids" => (fault.message.clone(), "edit the sequence"),
+                    "steps" => (format!("the number of steps {}", fault.message), "Edit the sequence"),
+                    _ => (format!("the {} {}", fault.subject(), fault.message), "Edit the sequence"),
+                };
                 view! {
                     <li>
-                        {sentence(&format!("{subject}{}", fault.message))} " "
+                        {sentence(&what)} " "
                         {does_lack_account.then(|| view! { <a href="/accounts?add=1">"Connect an account"</a> " or " })}
-                        <a href=edit.get_value()>"Edit the sequence"</a>
+                        <a href=edit.get_value()>{edit_it}</a>
                     </li>
                 }
             };
@@ -182,7 +179,6 @@ fn Switch(id: SequenceId, is_active: bool, edit: String) -> impl IntoView {
         })
     };
     view! {
-        <StateBadge is_active />
         <PostForm to=switch>
             <input type="hidden" name="id" value=id.to_string() />
             <input type="hidden" name="active" value=value />

@@ -67,7 +67,7 @@ pub fn EnrollDialog(id: SequenceId, back: String) -> impl IntoView {
                 />
                 <label class="check">
                     <input type="checkbox" name="all" value="yes" checked=faults.typed("all").is_some_and(|all| all == "yes") />
-                    "All leads, when there is neither"
+                    "All leads, when both are empty"
                 </label>
                 <FormError error=faults.answer() />
                 <div class="foot">

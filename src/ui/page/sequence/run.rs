@@ -138,13 +138,11 @@ fn Row(run: Enrollment, stop: Post<()>) -> impl IntoView {
 /// Where a run is, and why it ended.
 fn state(run: &Enrollment) -> impl IntoView + use<> {
     let step = run.step + 1;
-    let (class, words, why) = match run.status {
-        EnrollmentStatus::Active => ("badge sent", format!("Step {step} is next"), None),
-        EnrollmentStatus::Finished => ("badge delivered", "Finished".to_owned(), None),
-        EnrollmentStatus::Stopped => ("badge suppressed", "Stopped".to_owned(), run.stop_reason),
+    let why = run.stop_reason.map_or("Stopped", |why| why.label());
+    let (class, words) = match run.status {
+        EnrollmentStatus::Active => ("badge sent", format!("Step {step} is next")),
+        EnrollmentStatus::Finished => ("badge delivered", "Finished".to_owned()),
+        EnrollmentStatus::Stopped => ("badge suppressed", why.to_owned()),
     };
-    view! {
-        <span class=class>{words}</span>
-        {why.map(|why| view! { " " <span class="soft">{why.label()}</span> })}
-    }
+    view! { <span class=class>{words}</span> }
 }

@@ -200,9 +200,9 @@ fn Step(
                         {template_fault}
                     </div>
                     <div class="field">
-                        <label for=id("missing")>"When the lead has no address"</label>
+                        <label for=id("missing")>"Without an address"</label>
                         <select id=id("missing") name=name("on_missing") aria-invalid=missing_invalid aria-describedby=missing_described>
-                            {option("skip", "Skip the step", &begun.on_missing)} {option("stop", "Stop", &begun.on_missing)}
+                            {option("skip", "Skip the step", &begun.on_missing)} {option("stop", "End the run", &begun.on_missing)}
                         </select>
                         {missing_fault}
                     </div>
