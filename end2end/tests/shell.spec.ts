@@ -28,7 +28,7 @@ test("axe finds nothing serious on any page, light and dark", async ({ page }) =
   for (const dialog of ["?edit=1", "?merge=1", "?delete=1", ""]) await look(kim! + dialog);
   const sequence = await page.goto("/sequences").then(() => page.getByRole("link", { name: "After a first call" }).getAttribute("href"));
   await page.request.post(`/api${sequence}/enroll`, { data: { filter: {} } });
-  for (const path of ["", "?enroll=1", "?delete=1", "?enrolled=3&no_contact=1", "/edit"]) await look(sequence! + path);
+  for (const path of ["", "?enroll=1", "?delete=1", "?enrolled=3&no_contact=1", "?edit=1"]) await look(sequence! + path);
   await page.getByRole("button", { name: "Sign out" }).click();
   await look("/sign-in");
 });
@@ -64,7 +64,7 @@ test("nothing scrolls sideways at 320 pixels", async ({ page }) => {
   const first = async (list: string) => (await (await page.request.get(`/api/${list}`)).json()).data[0].id as string;
   const sequence = `/sequences/${await first("sequences")}`;
   await page.request.post(`/api${sequence}/enroll`, { data: { filter: {} } });
-  const one = [sequence, `${sequence}?enroll=1`, `${sequence}/edit`, `/leads/${await first("leads")}`];
+  const one = [sequence, `${sequence}?enroll=1`, `${sequence}?edit=1`, `/leads/${await first("leads")}`];
   for (const path of [...one, "/", "/accounts", "/accounts?add=1", "/messages", "/messages?compose=1", "/leads", "/leads?add=1", "/templates", "/templates/new", "/templates/snippets", "/sequences", "/sequences/new", "/suppressions", "/suppressions?add=1", "/settings"]) {
     await open(page, path);
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
@@ -108,7 +108,7 @@ test("a stranger finds nothing: unknown pages and foreign ids", async ({ page, t
   const foreign = await page.goto("/messages/01M89BH978YP525ND5E3FJDC8E");
   expect(foreign!.status()).toBe(404);
   await expect(page.getByText("Not found")).toBeVisible();
-  for (const missing of ["/templates/01M89BH978YP525ND5E3FJDC8E", "/sequences/01M89BH978YP525ND5E3FJDC8E", "/sequences/01M89BH978YP525ND5E3FJDC8E/edit"]) {
+  for (const missing of ["/templates/01M89BH978YP525ND5E3FJDC8E", "/sequences/01M89BH978YP525ND5E3FJDC8E", "/sequences/01M89BH978YP525ND5E3FJDC8E?edit=1"]) {
     expect((await page.goto(missing))!.status(), missing).toBe(404);
     await expect(page.getByText("Not found")).toBeVisible();
   }

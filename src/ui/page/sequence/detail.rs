@@ -19,7 +19,6 @@ use crate::{
         error_box::ErrorBox,
         form::sentence,
         late::late,
-        lazy::lazy_page,
         live::Live,
         page_head::PageHead,
         post::{Post, PostForm},
@@ -36,11 +35,6 @@ use leptos_router::{
     hooks::{use_params_map, use_query_map},
     params::ParamsMap,
 };
-
-lazy_page! {
-    /// The page, loaded when it is visited.
-    SequencePage, sequence_page, SequenceOf
-}
 
 /// The dialogs there are.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -60,7 +54,7 @@ type Story = Resource<Result<Report, ApiError>>;
 
 /// The page.
 #[component]
-fn SequenceOf() -> impl IntoView {
+pub fn SequenceOf() -> impl IntoView {
     let live = Live::get();
     let (params, query) = (use_params_map(), use_query_map());
     let id = Memo::new(move |_| params.with(|params| params.get("id")).unwrap_or_default());
@@ -108,7 +102,7 @@ fn Whole(report: Story) -> impl IntoView {
 #[component]
 fn Head(sequence: Sequence) -> impl IntoView {
     let to = format!("{HERE}/{}", sequence.id);
-    let [edit, enroll, delete] = ["/edit", "?enroll=1", "?delete=1"].map(|rest| format!("{to}{rest}"));
+    let [edit, enroll, delete] = ["?edit=1", "?enroll=1", "?delete=1"].map(|rest| format!("{to}{rest}"));
     let plan = &sequence.plan;
     let mut rules = vec![match &plan.window {
         Some(window) => window.words(),
@@ -223,7 +217,7 @@ fn Steps(report: Report) -> impl IntoView {
         return view! {
             <section class="card inner">
                 <h2>"Steps"</h2>
-                <p class="soft">"There is none yet. " <a href=format!("{HERE}/{}/edit", sequence.id)>"Write the first one"</a></p>
+                <p class="soft">"There is none yet. " <a href=format!("{HERE}/{}?edit=1", sequence.id)>"Write the first one"</a></p>
             </section>
         }
         .into_any();

@@ -3,7 +3,7 @@
 //! Without a script the buttons that change the list ask for the page anew, with what was typed in its address: nothing is
 //! stored, and what comes back is the list as it would be.
 
-use super::{HERE, step::Steps};
+use super::{HERE, NEW, OPEN, step::Steps};
 use crate::{
     api::sequence::{SaveSequence, load_editor},
     domain::{
@@ -17,36 +17,25 @@ use crate::{
         error_box::{ErrorBox, FormError},
         field::Field,
         form::Faults,
-        lazy::lazy_page,
         page_head::PageHead,
         post::{Post, PostForm},
         submit::Submit,
     },
 };
 use leptos::{either::Either, prelude::*};
-use leptos_router::{
-    hooks::{use_params_map, use_query_map},
-    params::ParamsMap,
-};
+use leptos_router::{hooks::use_query_map, params::ParamsMap};
 
-lazy_page! {
-    /// The page, loaded when it is visited.
-    SequenceEditorPage, sequence_page, EditorOf
-}
-
-/// The editor of one that is there, or of a new one.
+/// The editor of the one of the `id`, or of a new one when that is empty.
 #[component]
-fn EditorOf() -> impl IntoView {
-    let params = use_params_map();
-    let id = Memo::new(move |_| params.with(|params| params.get("id")).unwrap_or_default());
+pub fn EditorOf(id: String) -> impl IntoView {
+    let title = if id.is_empty() { "New sequence" } else { "Edit sequence" };
     // Not again when somebody saves it or a template: what is typed here would be gone.
-    let loaded = Resource::new_blocking(move || id.get(), load_editor);
-    let title = move || if id.with_untracked(String::is_empty) { "New sequence" } else { "Edit sequence" };
+    let loaded = Resource::new_blocking(move || id.clone(), load_editor);
     view! {
         <p class="crumb">
             <a href=HERE>"Sequences"</a>
         </p>
-        <PageHead title=title() />
+        <PageHead title />
         <Transition>
             {move || Suspend::new(async move {
                 match loaded.await {
@@ -65,7 +54,7 @@ fn first(sequence: Option<&Sequence>, failed: Option<Fields>, query: ParamsMap) 
     if let Some(typed) = failed {
         return Draft::read(&typed);
     }
-    if let Some(what) = query.get("edit") {
+    if let Some(what) = query.get("edit").filter(|what| what != OPEN) {
         let typed: Fields = query.into_iter().map(|(name, text)| (name.into_owned(), text)).collect();
         let mut draft = Draft::read(&typed);
         draft.edit(&what);
@@ -82,8 +71,11 @@ fn Editor(sequence: Option<Sequence>, choices: Choices) -> impl IntoView {
         faults.answer().with_untracked(|error| error.as_ref().map(|error| error.typed.iter().cloned().collect()));
     let draft = first(sequence.as_ref(), failed, use_query_map().get_untracked());
     let (here, back) = match &sequence {
-        Some(sequence) => (format!("{HERE}/{}/edit", sequence.id), format!("{HERE}/{}", sequence.id)),
-        None => (format!("{HERE}/new"), HERE.to_owned()),
+        Some(sequence) => {
+            let page = format!("{HERE}/{}", sequence.id);
+            (page.clone(), page)
+        }
+        None => (format!("{HERE}/{NEW}"), HERE.to_owned()),
     };
     let id = sequence.map(|sequence| sequence.id.to_string()).unwrap_or_default();
     let Draft { name, steps, stop_on_reply, stop_tags, has_window, window, skip_holidays, accounts } = draft;

@@ -1,8 +1,9 @@
 //! The sequences: list, editor, and the page of one with its runs.
 
-pub mod detail;
+mod detail;
 mod dialog;
-pub mod editor;
+mod editor;
+pub mod one;
 mod run;
 mod step;
 
@@ -19,6 +20,10 @@ use leptos_router::hooks::use_query_map;
 
 /// The page.
 const HERE: &str = "/sequences";
+/// In place of an id: one that is not there yet.
+const NEW: &str = "new";
+/// What `edit` is when the editor shows what is stored; else it says what was done to its list.
+const OPEN: &str = "1";
 
 // One part for all pages of sequences and their dialogs: every part more multiplies the pieces that parts share, and the list of
 // all pieces belongs to the first load.
