@@ -56,7 +56,7 @@ test("everything that matters works without a script", async ({ page }) => {
   await page.getByRole("link", { name: "Settings" }).click();
   await page.getByLabel("What it is for").fill("x".repeat(81));
   await page.getByRole("button", { name: "Create key" }).click();
-  await expect(page.locator(".fault")).toContainText("80");
+  await expect(page.locator("#f-name-fault")).toContainText("80");
   await page.getByLabel("What it is for").fill("CRM import");
   await page.getByRole("button", { name: "Create key" }).click();
   await expect(page).toHaveURL(/\/settings$/);

@@ -17,7 +17,7 @@ test("axe finds nothing serious on any page, light and dark", async ({ page }) =
   await look("/accounts");
   await page.getByRole("button", { name: "Explore with demo data" }).click();
   await expect(page.getByRole("row", { name: "Reminders" })).toBeVisible();
-  for (const path of ["/", "/accounts", "/accounts?add=1", "/messages", "/messages?compose=1", "/messages?q=nothing-matches", "/leads", "/leads?add=1", "/templates", "/templates/new", "/templates/snippets", "/suppressions", "/suppressions?add=1", "/settings"]) {
+  for (const path of ["/", "/accounts", "/accounts?add=1", "/messages", "/messages?compose=1", "/messages?q=nothing-matches", "/leads", "/leads?add=1", "/templates", "/templates/new", "/templates/snippets", "/sequences", "/sequences/new", "/suppressions", "/suppressions?add=1", "/settings"]) {
     await look(path);
   }
   const edit = await page.goto("/accounts").then(() => page.getByRole("link", { name: "Edit Reminders" }).getAttribute("href"));
@@ -26,6 +26,9 @@ test("axe finds nothing serious on any page, light and dark", async ({ page }) =
   await look(failed!);
   const kim = await page.goto("/leads").then(() => page.getByRole("link", { name: "Kim Lee" }).getAttribute("href"));
   for (const dialog of ["?edit=1", "?merge=1", "?delete=1", ""]) await look(kim! + dialog);
+  const sequence = await page.goto("/sequences").then(() => page.getByRole("link", { name: "After a first call" }).getAttribute("href"));
+  await page.request.post(`/api${sequence}/enroll`, { data: { filter: {} } });
+  for (const path of ["", "?enroll=1", "?delete=1", "?enrolled=3&no_contact=1", "?edit=1"]) await look(sequence! + path);
   await page.getByRole("button", { name: "Sign out" }).click();
   await look("/sign-in");
 });
@@ -58,7 +61,11 @@ test("nothing scrolls sideways at 320 pixels", async ({ page }) => {
   await signUp(page);
   await page.getByRole("button", { name: "Explore with demo data" }).click();
   await expect(page.getByText("Sales WhatsApp").first()).toBeVisible();
-  for (const path of ["/", "/accounts", "/accounts?add=1", "/messages", "/messages?compose=1", "/leads", "/leads?add=1", "/templates", "/templates/new", "/templates/snippets", "/suppressions", "/suppressions?add=1", "/settings"]) {
+  const first = async (list: string) => (await (await page.request.get(`/api/${list}`)).json()).data[0].id as string;
+  const sequence = `/sequences/${await first("sequences")}`;
+  await page.request.post(`/api${sequence}/enroll`, { data: { filter: {} } });
+  const one = [sequence, `${sequence}?enroll=1`, `${sequence}?edit=1`, `/leads/${await first("leads")}`];
+  for (const path of [...one, "/", "/accounts", "/accounts?add=1", "/messages", "/messages?compose=1", "/leads", "/leads?add=1", "/templates", "/templates/new", "/templates/snippets", "/sequences", "/sequences/new", "/suppressions", "/suppressions?add=1", "/settings"]) {
     await open(page, path);
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     expect(overflow, path).toBeLessThanOrEqual(0);
@@ -69,7 +76,9 @@ test("no table is cut off, however wide the window is", async ({ page }) => {
   await signUp(page);
   await page.getByRole("button", { name: "Explore with demo data" }).click();
   await expect(page.getByRole("row", { name: "Reminders" })).toBeVisible();
-  for (const path of ["/", "/accounts", "/messages", "/leads", "/templates", "/suppressions", "/settings"]) {
+  const { data: [sequence] } = await (await page.request.get("/api/sequences")).json();
+  await page.request.post(`/api/sequences/${sequence.id}/enroll`, { data: { filter: {} } });
+  for (const path of ["/", "/accounts", "/messages", "/leads", "/templates", "/sequences", `/sequences/${sequence.id}`, "/suppressions", "/settings"]) {
     await open(page, path);
     for (const width of [1440, 1280, 1241, 1024, 800, 600, 375]) {
       await page.setViewportSize({ width, height: 800 });
@@ -99,8 +108,10 @@ test("a stranger finds nothing: unknown pages and foreign ids", async ({ page, t
   const foreign = await page.goto("/messages/01M89BH978YP525ND5E3FJDC8E");
   expect(foreign!.status()).toBe(404);
   await expect(page.getByText("Not found")).toBeVisible();
-  expect((await page.goto("/templates/01M89BH978YP525ND5E3FJDC8E"))!.status()).toBe(404);
-  await expect(page.getByText("Not found")).toBeVisible();
+  for (const missing of ["/templates/01M89BH978YP525ND5E3FJDC8E", "/sequences/01M89BH978YP525ND5E3FJDC8E", "/sequences/01M89BH978YP525ND5E3FJDC8E?edit=1"]) {
+    expect((await page.goto(missing))!.status(), missing).toBe(404);
+    await expect(page.getByText("Not found")).toBeVisible();
+  }
   expect((await fetch(`${tern.url}/accounts`, { redirect: "manual", headers: { accept: "text/html" } })).status).toBe(302);
 });
 

@@ -116,6 +116,9 @@ pub struct CampaignCounts {
     pub unknown: u32,
     /// People who answered.
     pub replied: u32,
+    /// Of those that failed, the ones that had been handed to a provider.
+    #[serde(default)]
+    pub lost: u32,
 }
 
 /// How many people get nothing, and why.

@@ -11,6 +11,21 @@ pub struct FieldError {
     pub message: String,
 }
 
+impl FieldError {
+    /// The field in words: `steps.0.template_id` is "template of step 1".
+    pub fn subject(&self) -> String {
+        let mut path = self.field.splitn(3, '.');
+        let words = |name: &str| name.replace('_', " ");
+        let parts = (path.next(), path.next().and_then(|at| at.parse::<usize>().ok()), path.next());
+        match parts {
+            (Some(list), Some(at), Some(name)) => {
+                format!("{} of {} {}", words(name.trim_end_matches("_id")), words(list.trim_end_matches('s')), at + 1)
+            }
+            _ => words(&self.field),
+        }
+    }
+}
+
 /// Collects the faults of a whole form, so that a person sees all of them at once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldErrors(pub Vec<FieldError>);
@@ -57,5 +72,24 @@ impl FieldErrors {
     /// True when nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FieldError;
+
+    #[test]
+    fn a_field_is_said_in_words() {
+        let words = [
+            ("daily_limit", "daily limit"),
+            ("steps.0.template_id", "template of step 1"),
+            ("steps.11.delay_hours", "delay hours of step 12"),
+            ("window.days", "window.days"),
+        ];
+        for (field, said) in words {
+            let error = FieldError { field: field.to_owned(), message: String::new() };
+            assert_eq!(error.subject(), said);
+        }
     }
 }

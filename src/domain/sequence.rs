@@ -10,6 +10,9 @@ use super::{
     window::Window,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+pub mod draft;
 
 /// The most steps of a sequence; the store lists them.
 const STEPS_MAX: usize = 50;
@@ -122,10 +125,60 @@ pub struct StepCounts {
     pub canceled: u32,
     /// Leads that answered it.
     pub replied: u32,
+    /// Of those that failed, the ones that had been handed to a provider.
+    #[serde(default)]
+    pub lost: u32,
+}
+
+impl StepCounts {
+    /// Handed to a provider, and nothing is known since.
+    pub fn on_the_way(&self) -> u32 {
+        self.sent.saturating_sub(self.delivered + self.lost)
+    }
+}
+
+/// What the page of a sequence shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// It.
+    pub sequence: Sequence,
+    /// What came of each step.
+    pub counts: Vec<StepCounts>,
+    /// The names of the steps' templates.
+    pub templates: Vec<String>,
+}
+
+/// What the editor offers.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Choices {
+    /// The organization's templates.
+    pub templates: Vec<Choice>,
+    /// Its accounts.
+    pub accounts: Vec<Choice>,
+}
+
+/// Something that can be chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// Identifier.
+    pub id: String,
+    /// For people.
+    pub label: String,
+    /// Of which channel.
+    pub channel: Channel,
+}
+
+/// What the page of a lead shows of sequences.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LeadRuns {
+    /// The newest runs; `lead` of each is the name of its sequence.
+    pub runs: Vec<Enrollment>,
+    /// All sequences: id and name.
+    pub sequences: Vec<(SequenceId, String)>,
 }
 
 /// Where a lead's run is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EnrollmentStatus {
     /// A step is to come.
@@ -235,6 +288,31 @@ pub struct Enrolled {
     pub skipped_total: u32,
 }
 
+/// Why leads are not enrolled: for a program, and after "3 leads" for people.
+pub const SKIPPED: [(&str, &str); 6] = [
+    ("already_active", "already in it"),
+    ("opted_out", "asked not to be contacted"),
+    ("no_contact", "without an address for it"),
+    ("no_time", "without a time at which anything could be sent"),
+    ("not_found", "not found"),
+    ("others", "more"),
+];
+
+impl Enrolled {
+    /// How many were skipped for each reason of [`SKIPPED`].
+    pub fn reasons(&self) -> BTreeMap<&str, u32> {
+        let mut reasons = BTreeMap::new();
+        for skipped in &self.skipped {
+            *reasons.entry(skipped.reason.as_str()).or_insert(0) += 1;
+        }
+        let named = u32::try_from(self.skipped.len()).unwrap_or(u32::MAX);
+        if self.skipped_total > named {
+            reasons.insert("others", self.skipped_total - named);
+        }
+        reasons
+    }
+}
+
 /// A lead that was not enrolled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
@@ -321,7 +399,10 @@ impl StepForm {
         };
         let channel = errors.check(&field("channel"), channel);
         let delay = errors.check(&field("delay_hours"), delay.ok_or("must be a number of hours, 8760 at most"));
-        let template = self.template_id.trim().parse().map_err(|_| "must be the id of a template");
+        let template = match self.template_id.trim() {
+            "" => Err("is required"),
+            id => id.parse().map_err(|_| "must be the id of a template"),
+        };
         let template = errors.check(&field("template_id"), template);
         let on_missing = errors.check(&field("on_missing"), on_missing);
         Some(Step {

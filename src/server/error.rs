@@ -46,7 +46,7 @@ impl Error {
         let message = fields
             .0
             .first()
-            .map_or("Invalid input".to_owned(), |e| format!("{} {}", e.field.replace('_', " "), e.message));
+            .map_or("Invalid input".to_owned(), |error| format!("{} {}", error.subject(), error.message));
         Self::invalid_as(&message, fields)
     }
 

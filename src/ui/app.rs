@@ -8,6 +8,7 @@ use super::{
         lead::{LeadsPage, detail::LeadDetailPage},
         message::{MessagesPage, detail::MessageDetailPage},
         not_found::NotFound,
+        sequence::{SequencesPage, one::SequencePage},
         settings::SettingsPage,
         sign_in::SignInPage,
         suppression::SuppressionsPage,
@@ -77,6 +78,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/templates/:id") ssr=SsrMode::Async view={Lazy::<TemplatePage>::new()} />
                     <Route path=path!("/messages") ssr=SsrMode::Async view={Lazy::<MessagesPage>::new()} />
                     <Route path=path!("/messages/:id") ssr=SsrMode::Async view={Lazy::<MessageDetailPage>::new()} />
+                    <Route path=path!("/sequences") ssr=SsrMode::Async view={Lazy::<SequencesPage>::new()} />
+                    <Route path=path!("/sequences/:id") ssr=SsrMode::Async view={Lazy::<SequencePage>::new()} />
                     <Route path=path!("/suppressions") ssr=SsrMode::Async view={Lazy::<SuppressionsPage>::new()} />
                     <Route path=path!("/settings") ssr=SsrMode::Async view={Lazy::<SettingsPage>::new()} />
                 </ParentRoute>

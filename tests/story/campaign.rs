@@ -45,7 +45,7 @@ async fn story(owner: &Client, campaign: &str) -> Value {
 }
 
 fn counts(queued: u32, sent: u32, delivered: u32, failed: u32, replied: u32) -> Value {
-    json!({ "queued": queued, "sent": sent, "delivered": delivered, "failed": failed, "unknown": 0, "replied": replied })
+    json!({ "queued": queued, "sent": sent, "delivered": delivered, "failed": failed, "unknown": 0, "replied": replied, "lost": 0 })
 }
 
 async fn later(world: &World, millis: i64) {

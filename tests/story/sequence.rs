@@ -97,7 +97,7 @@ async fn a_lead_gets_each_step_once_and_in_time() {
     let counts = counts(&owner, &sequence).await;
     assert_eq!(
         counts[0],
-        json!({ "waiting": 0, "queued": 0, "sent": 1, "delivered": 1, "failed": 0, "unknown": 0, "canceled": 0, "replied": 0 })
+        json!({ "waiting": 0, "queued": 0, "sent": 1, "delivered": 1, "failed": 0, "unknown": 0, "canceled": 0, "replied": 0, "lost": 0 })
     );
     // Whoever is done may begin again.
     assert_eq!(enroll(&owner, &sequence, &[&kim]).await["enrolled"], 1);
@@ -492,4 +492,29 @@ async fn a_person_gets_no_more_messages_than_the_organization_allows() {
         later(&world, DAY).await;
     }
     assert_eq!(sent(&world).await.len(), 5, "all of it has left in the end");
+}
+
+#[tokio::test]
+async fn the_demo_has_a_sequence_that_waits_to_be_switched_on_and_goes_with_the_rest() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let forms = world.client(owner.credentials.clone()).with("content-type", "application/x-www-form-urlencoded");
+    let call = async |name: &str| {
+        let mut paths = leptos::server_fn::axum::server_fn_paths();
+        let (path, method) = paths.find(|(path, _)| path.contains(name)).expect("a server function");
+        forms.call(method.as_str(), path, "").await.expect_status(200);
+    };
+    call("load_demo").await;
+    let page = owner.get(SEQUENCES).await.expect_status(200).json();
+    let demo = &page["data"][0];
+    assert_eq!((&demo["is_active"], &demo["is_demo"]), (&json!(false), &json!(true)));
+    assert_eq!(demo["steps"].as_array().map(Vec::len), Some(3));
+    let path = format!("{SEQUENCES}/{}", demo["id"].as_str().expect("an id"));
+    // All of the demo's leads can be reached, and all that it has can be sent.
+    let enrolled = owner.post(&format!("{path}/enroll"), json!({ "filter": {} })).await.expect_status(200).json();
+    assert_eq!((&enrolled["enrolled"], &enrolled["skipped_total"]), (&json!(4), &json!(0)));
+    owner.patch(&path, json!({ "is_active": true })).await.expect_status(200);
+    call("remove_demo").await;
+    assert_eq!(owner.get(SEQUENCES).await.expect_status(200).json()["data"], json!([]));
+    assert_eq!(owner.get("/api/templates").await.expect_status(200).json()["data"], json!([]));
 }

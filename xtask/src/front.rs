@@ -177,21 +177,29 @@ pub fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Writes a `.br` beside each file. Node has Google's own encoder, whose result is 1.7 KiB smaller for the main module than that of
+/// the port to Rust; blocks as large as the window take off another 1.4 KiB.
+const BROTLI: &str = "
+const { readFileSync, writeFileSync } = require('node:fs');
+const { brotliCompressSync, constants } = require('node:zlib');
+for (const file of process.argv.slice(1)) {
+  const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 22, [constants.BROTLI_PARAM_LGBLOCK]: 22 };
+  writeFileSync(`${file}.br`, brotliCompressSync(readFileSync(file), { params }));
+}";
+
 /// Writes `.br` and `.gz` beside every file of text.
 fn compress(folder: &Path) -> Result<()> {
-    for file in files(folder)? {
+    let is_text = |file: &PathBuf| {
         let extension = file.extension().and_then(|e| e.to_str()).unwrap_or_default();
-        if !["js", "wasm", "css", "svg", "txt", "json"].contains(&extension) {
-            continue;
-        }
-        let bytes = fs::read(&file)?;
-        let mut br = fs::File::create(file.with_extension(format!("{extension}.br")))?;
-        // Blocks as large as the window: 1.4 KiB less for the main module.
-        let params = brotli::enc::BrotliEncoderParams { quality: 11, lgwin: 22, lgblock: 22, ..Default::default() };
-        brotli::BrotliCompress(&mut bytes.as_slice(), &mut br, &params)?;
-        let gz = fs::File::create(file.with_extension(format!("{extension}.gz")))?;
-        let mut gz = flate2::write::GzEncoder::new(gz, flate2::Compression::best());
-        gz.write_all(&bytes)?;
+        ["js", "wasm", "css", "svg", "txt", "json"].contains(&extension)
+    };
+    let texts: Vec<PathBuf> = files(folder)?.into_iter().filter(is_text).collect();
+    exec("brotli", Command::new("node").args(["-e", BROTLI]).args(&texts))?;
+    for file in texts {
+        let mut name = file.clone().into_os_string();
+        name.push(".gz");
+        let mut gz = flate2::write::GzEncoder::new(fs::File::create(name)?, flate2::Compression::best());
+        gz.write_all(&fs::read(&file)?)?;
         gz.finish()?;
     }
     Ok(())

@@ -320,7 +320,7 @@ pub async fn count(
     organization: &OrganizationId,
 ) -> sqlx::Result<(CampaignCounts, Vec<Excluded>)> {
     let steps = super::sequence::count(conn, &sequence_of(id), 1).await?;
-    let StepCounts { waiting, queued, sent, delivered, failed, unknown, canceled, replied } =
+    let StepCounts { waiting, queued, sent, delivered, failed, unknown, canceled, replied, lost } =
         steps.into_iter().next().unwrap_or_default();
     let query = sqlx::query_scalar(EXCLUDED).bind(id.as_str()).bind(organization.as_str());
     let excluded: String = query.fetch_one(&mut *conn).await?;
@@ -333,6 +333,6 @@ pub async fn count(
         *excluded.entry("canceled".to_owned()).or_default() += canceled;
     }
     let excluded = excluded.into_iter().map(|(reason, count)| Excluded { reason, count }).collect();
-    let counts = CampaignCounts { queued: waiting + queued, sent, delivered, failed, unknown, replied };
+    let counts = CampaignCounts { queued: waiting + queued, sent, delivered, failed, unknown, replied, lost };
     Ok((counts, excluded))
 }

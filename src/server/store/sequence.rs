@@ -312,7 +312,9 @@ pub async fn count(conn: &mut Conn, id: &SequenceId, steps: usize) -> sqlx::Resu
             "unknown" => of.unknown += count,
             "canceled" => of.canceled += count,
             "delivered" | "read" => (of.sent, of.delivered) = (of.sent + count, of.delivered + count),
-            "undelivered" => (of.sent, of.failed) = (of.sent + count, of.failed + count),
+            "undelivered" => {
+                (of.sent, of.failed, of.lost) = (of.sent + count, of.failed + count, of.lost + count);
+            }
             "failed" | "suppressed" => of.failed += count,
             _ => {}
         }

@@ -81,6 +81,16 @@ macro_rules! select_version {
          and v.organization_id = $2 and "
     };
 }
+macro_rules! names {
+    ($dialect:ident) => {
+        concat!(
+            "select t.id, t.name from template t where t.organization_id = $2 and t.id in (select x.id from ",
+            rows!($dialect, id text),
+            ")"
+        )
+    };
+}
+const NAMES: Sql = Sql { sqlite: names!(sqlite), postgres: names!(postgres) };
 const FIND_VERSION: &str = concat!(select_version!(), "v.version = $3");
 const LIST_VERSIONS: &str = concat!(select_version!(), "v.version < $3 order by v.version desc limit $4");
 const DELETE: &str = "delete from template where id = $1 and organization_id = $2 returning id";
@@ -90,7 +100,7 @@ const REMOVE_DEMO: &str = "delete from template where organization_id = $1 and d
 pub const STATEMENTS: &[&str] = &[FIND, LIST, USING, INSERT, RENAME, FIND_VERSION, LIST_VERSIONS, DELETE, REMOVE_DEMO];
 
 /// Statements that differ.
-pub const DUAL: &[Sql] = &[ADD_VERSION, ADVANCE, FORGET_USES, ADD_USES];
+pub const DUAL: &[Sql] = &[NAMES, ADD_VERSION, ADVANCE, FORGET_USES, ADD_USES];
 
 #[derive(sqlx::FromRow)]
 struct TemplateRow {
@@ -173,6 +183,18 @@ pub async fn list_using(conn: &mut Conn, organization: &OrganizationId, snippet:
     let rows: Vec<TemplateRow> =
         sqlx::query_as(USING).bind(organization.as_str()).bind(snippet.to_owned()).fetch_all(conn).await?;
     rows.into_iter().map(TemplateRow::read).collect()
+}
+
+/// The names of templates, by their ids.
+pub async fn names<'a>(
+    conn: &mut Conn,
+    dialect: Dialect,
+    organization: &OrganizationId,
+    ids: impl Iterator<Item = &'a TemplateId>,
+) -> sqlx::Result<BTreeMap<String, String>> {
+    let query = sqlx::query_as(NAMES.of(dialect)).bind(super::batch_of_ids(ids)).bind(organization.as_str());
+    let found: Vec<(String, String)> = query.fetch_all(conn).await?;
+    Ok(found.into_iter().collect())
 }
 
 /// Stores a template that says nothing yet: its first version follows, in the same transaction.

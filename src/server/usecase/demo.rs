@@ -1,4 +1,4 @@
-//! Demo data: leads, templates, accounts of the sandbox on all channels and a week of messages in all states, marked, removed with one
+//! Demo data: leads, templates, a sequence over them, accounts of the sandbox on all channels and a week of messages in all states, marked, removed with one
 //! call.
 
 use crate::{
@@ -8,7 +8,9 @@ use crate::{
         id::{LeadId, OrganizationId, TemplateId},
         lead::LeadForm,
         message::{Direction, Failure, Message, Source, Status},
+        sequence::{OnMissing, Plan, Sequence, SequenceKind, Step},
         time::{DAY, HOUR, MINUTE, Timestamp},
+        window::Window,
     },
     server::{
         App, Who,
@@ -62,6 +64,9 @@ const TEMPLATES: [(Channel, &str, Option<&str>, &str); 3] = [
     ),
 ];
 
+/// Hours that each step of the demo's sequence waits; its templates are those of [`TEMPLATES`], in their order.
+const DELAYS: [u32; 3] = [0, 48, 120];
+
 fn mailbox_of(person: usize) -> String {
     format!("{}@customer.example", PEOPLE[person].2)
 }
@@ -96,7 +101,8 @@ pub async fn load(who: &Who) -> Result<(), Error> {
                 return Ok(());
             }
             let people = add_people(app, conn, organization, now).await?;
-            add_templates(app, conn, organization, now).await?;
+            let templates = add_templates(app, conn, organization, now).await?;
+            add_sequence(app, conn, organization, templates, now).await?;
             for (index, (channel, address, name, daily_limit)) in ACCOUNTS.into_iter().enumerate() {
                 let account = Account {
                     is_demo: true,
@@ -150,7 +156,13 @@ async fn add_people(
     Ok(people)
 }
 
-async fn add_templates(app: &App, conn: &mut Conn, organization: &OrganizationId, now: Timestamp) -> sqlx::Result<()> {
+/// The templates, in the order of [`TEMPLATES`].
+async fn add_templates(
+    app: &App,
+    conn: &mut Conn,
+    organization: &OrganizationId,
+    now: Timestamp,
+) -> sqlx::Result<Vec<TemplateId>> {
     let mut versions = Vec::new();
     for (channel, name, subject, body) in TEMPLATES {
         let id: TemplateId = app.new_id();
@@ -162,7 +174,38 @@ async fn add_templates(app: &App, conn: &mut Conn, organization: &OrganizationId
             snippets: BTreeMap::new(),
         });
     }
-    store::template::add_versions(conn, app.db.dialect, organization, &versions, now).await
+    store::template::add_versions(conn, app.db.dialect, organization, &versions, now).await?;
+    Ok(versions.into_iter().map(|version| version.id).collect())
+}
+
+/// A sequence to look at: it is held, so that nothing of it leaves by itself.
+async fn add_sequence(
+    app: &App,
+    conn: &mut Conn,
+    organization: &OrganizationId,
+    templates: Vec<TemplateId>,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    let steps = templates.into_iter().zip(TEMPLATES).zip(DELAYS).map(|((template_id, (channel, ..)), delay_hours)| {
+        Step { channel, delay_hours, template_id, template_version: 1, on_missing: OnMissing::Skip }
+    });
+    let days = ["mon", "tue", "wed", "thu", "fri"].map(str::to_owned).into();
+    let window = Window { days, from: "09:00".to_owned(), to: "17:00".to_owned() };
+    let plan = Plan { steps: steps.collect(), window: Some(window), skip_holidays: true, account_ids: Vec::new() };
+    let sequence = Sequence {
+        id: app.new_id(),
+        name: "After a first call".to_owned(),
+        is_active: false,
+        stop_on_reply: true,
+        stop_tags: vec!["lost".to_owned(), "won".to_owned()],
+        version: 1,
+        plan,
+        kind: SequenceKind::Sequence,
+        is_demo: true,
+        created_at: now,
+        updated_at: now,
+    };
+    store::sequence::insert(conn, app.db.dialect, organization, &sequence).await
 }
 
 /// A week of one account's messages: two a day of the past, and today's up to now.
@@ -282,6 +325,8 @@ pub async fn remove(who: &Who) -> Result<(), Error> {
         .write(async |conn| {
             store::message::remove_demo(conn, organization).await?;
             store::lead::remove_demo(conn, organization).await?;
+            // It holds on to its templates.
+            store::sequence::remove_demo(conn, organization).await?;
             store::template::remove_demo(conn, organization).await?;
             store::account::remove_demo(conn, organization, now).await
         })
@@ -292,7 +337,7 @@ pub async fn remove(who: &Who) -> Result<(), Error> {
 
 fn changed(who: &Who) {
     who.app.live.publish(&who.organization.id, Topic::Accounts, None);
-    for topic in [Topic::Messages, Topic::Leads, Topic::Templates] {
+    for topic in [Topic::Messages, Topic::Leads, Topic::Templates, Topic::Sequences] {
         who.app.live.publish(&who.organization.id, topic, None);
     }
 }

@@ -7,7 +7,10 @@ use crate::{
         field_error::FieldErrors,
         id::SequenceId,
         page::{Limit, Page},
-        sequence::{NewSequence, Plan, Sequence, SequenceForm, SequenceKind, StepCounts},
+        sequence::{
+            Choice, Choices, NewSequence, Plan, Report, Sequence, SequenceForm, SequenceKind, Step, StepCounts,
+        },
+        template::TemplateFilter,
     },
     server::{
         Who,
@@ -187,6 +190,59 @@ pub async fn story(who: &Who, id: &SequenceId) -> Result<(Sequence, Vec<StepCoun
     let sequence = find(&mut conn, who, id).await?;
     let counts = store::sequence::count(&mut conn, id, sequence.plan.steps.len()).await?;
     Ok((sequence, counts))
+}
+
+/// What the page of a sequence shows.
+pub async fn report(who: &Who, id: &SequenceId) -> Result<Report, Error> {
+    let (app, organization) = (&who.app, &who.organization.id);
+    let mut conn = app.db.read().await?;
+    let sequence = find(&mut conn, who, id).await?;
+    let steps = &sequence.plan.steps;
+    let counts = store::sequence::count(&mut conn, id, steps.len()).await?;
+    let ids = steps.iter().map(|step| &step.template_id);
+    let names = store::template::names(&mut conn, app.db.dialect, organization, ids).await?;
+    let name = |step: &Step| names.get(step.template_id.as_str()).cloned().unwrap_or_default();
+    let templates = steps.iter().map(name).collect();
+    Ok(Report { sequence, counts, templates })
+}
+
+/// What a sequence can be made of.
+pub async fn choices(who: &Who) -> Result<Choices, Error> {
+    let organization = &who.organization.id;
+    let mut conn = who.app.db.read().await?;
+    let accounts = store::account::list(&mut conn, organization).await?.into_iter().map(|stored| stored.account);
+    let account = |account: Account| Choice {
+        label: format!("{} ({})", account.display_name, account.address),
+        id: account.id.to_string(),
+        channel: account.channel,
+    };
+    let accounts = accounts.map(account).collect();
+    let (mut templates, mut filter) = (Vec::new(), TemplateFilter::default());
+    loop {
+        let page = store::template::list(&mut conn, organization, &filter, Limit::batch()).await?;
+        templates.extend(page.data.into_iter().map(|template| Choice {
+            id: template.id.to_string(),
+            label: template.name,
+            channel: template.channel,
+        }));
+        match page.next_cursor.and_then(|cursor| cursor.parse().ok()) {
+            Some(next) => filter.cursor = Some(next),
+            None => return Ok(Choices { templates, accounts }),
+        }
+    }
+}
+
+/// The names of all sequences, newest first.
+pub async fn names(who: &Who) -> Result<Vec<(SequenceId, String)>, Error> {
+    let (mut names, mut cursor) = (Vec::new(), None::<SequenceId>);
+    loop {
+        let page = list(who, cursor.as_ref(), Limit::batch()).await?;
+        names.extend(page.data.into_iter().map(|sequence| (sequence.id, sequence.name)));
+        match page.next_cursor.and_then(|cursor| cursor.parse().ok()) {
+            Some(next) => cursor = Some(next),
+            None => return Ok(names),
+        }
+    }
 }
 
 /// One page of them, newest first.

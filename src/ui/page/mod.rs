@@ -6,6 +6,8 @@ pub mod import;
 pub mod lead;
 pub mod message;
 pub mod not_found;
+mod rules;
+pub mod sequence;
 pub mod settings;
 pub mod sign_in;
 pub mod suppression;

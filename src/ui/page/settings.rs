@@ -1,5 +1,6 @@
-//! Settings: keys for programs, and the signed-in browsers.
+//! Settings: rules for what is sent by plan, keys for programs, and the signed-in browsers.
 
+use super::rules::RulesSection;
 use crate::{
     api::{
         api_key::{CreateApiKey, DeleteApiKey, list_api_keys},
@@ -33,8 +34,9 @@ lazy_page! {
 #[component]
 fn Settings() -> impl IntoView {
     view! {
-        <PageHead title="Settings" line="Keys for programs, and where you are signed in" />
+        <PageHead title="Settings" line="Rules for what is sent, keys for programs, and where you are signed in" />
         <div class="stack wide-gap">
+            <RulesSection />
             <ApiKeys />
             <Sessions />
         </div>

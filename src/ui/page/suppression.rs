@@ -1,37 +1,31 @@
 //! Whom nothing may be sent to: the list, a look for one address, and the two ways to change it. All in the URL.
 
 use crate::{
-    api::{
-        error::ApiError,
-        suppression::{CreateSuppression, DeleteSuppression, list_suppressions},
-    },
+    api::suppression::{CreateSuppression, DeleteSuppression, list_suppressions},
     domain::{
         channel::Channel,
         consent::{Suppression, Teller},
-        page::Page,
     },
     ui::part::{
         badge::ChannelBadge,
         empty_state::EmptyState,
-        error_box::{ErrorBox, FormError},
+        error_box::FormError,
         field::Field,
         form::Faults,
         icon::Icon,
         late::late,
         lazy::lazy_page,
+        listing::{Listing, Loaded},
         live::Live,
         modal::Modal,
         page_head::PageHead,
-        pager::{NoMatch, Pager, address},
+        pager::{NoMatch, address},
         post::{Post, PostForm},
-        shown::Shown,
-        skeleton::TableSkeleton,
         submit::Submit,
         time::Time,
     },
 };
 use leptos::{
-    either::EitherOf4,
     prelude::*,
     wasm_split::{SplitLoaderError, wasm_split},
 };
@@ -54,8 +48,6 @@ impl Open {
     }
 }
 
-type Suppressions = Resource<Result<Page<Suppression>, ApiError>>;
-
 lazy_page! {
     /// The page, loaded when it is visited.
     SuppressionsPage, suppressions_page, SuppressionsView
@@ -73,6 +65,17 @@ fn SuppressionsView() -> impl IntoView {
         move || (sought.get(), cursor.get(), live.leads.get()),
         |(sought, cursor, _)| list_suppressions(sought, cursor),
     );
+    let href = Callback::new(|cursor: Option<String>| address(HERE, [("cursor", cursor.as_deref())]));
+    let empty =
+        Callback::new(move |_: Option<String>| view! { <Nobody is_sought=sought.with(Option::is_some) /> }.into_any());
+    let rows = Callback::new(|rows: Memo<Vec<Suppression>>| {
+        view! {
+            <For each=move || rows.get() key=|one| (one.id.clone(), one.reason.as_str()) let:one>
+                <Row one />
+            </For>
+        }
+        .into_any()
+    });
     view! {
         <PageHead title="Suppressions" line="Whom nothing is sent to, whatever anybody plans">
             <a id="add-suppression" class="btn primary" href="/suppressions?add=1" data-noscroll="">
@@ -80,9 +83,15 @@ fn SuppressionsView() -> impl IntoView {
             </a>
         </PageHead>
         <Search sought />
-        <Transition fallback=|| view! { <TableSkeleton columns=4 /> }>
-            <List sought cursor listed />
-        </Transition>
+        <Listing
+            loaded=listed
+            class="suppressions"
+            columns=&["Address", "Channel", "Why", "Since", ""]
+            is_later=Signal::derive(move || cursor.with(Option::is_some))
+            href
+            empty
+            rows
+        />
         {late(open, move |open| Box::pin(dialog(open, listed)))}
     }
 }
@@ -116,18 +125,6 @@ fn Search(sought: Memo<Option<String>>) -> impl IntoView {
 }
 
 #[component]
-fn List(sought: Memo<Option<String>>, cursor: Memo<Option<String>>, listed: Suppressions) -> impl IntoView {
-    let shown = Shown::of(listed, |page| page.data.is_empty());
-    let page = Memo::new(move |_| listed.get().and_then(Result::ok));
-    move || match shown.get() {
-        Shown::Loading => EitherOf4::A(view! { <TableSkeleton columns=4 /> }),
-        Shown::Failed(error) => EitherOf4::B(view! { <ErrorBox error retry=move |()| listed.refetch() /> }),
-        Shown::Empty => EitherOf4::C(view! { <Nobody is_sought=sought.get().is_some() /> }),
-        Shown::Full => EitherOf4::D(Unsuspend::new(move || view! { <Table cursor page /> })),
-    }
-}
-
-#[component]
 fn Nobody(is_sought: bool) -> impl IntoView {
     if is_sought {
         view! { <NoMatch title="This address is not on the list" all=HERE older=None /> }.into_any()
@@ -144,39 +141,6 @@ fn Nobody(is_sought: bool) -> impl IntoView {
             </EmptyState>
         }
         .into_any()
-    }
-}
-
-#[component]
-fn Table(cursor: Memo<Option<String>>, page: Memo<Option<Page<Suppression>>>) -> impl IntoView {
-    let rows = move || page.get().map(|page| page.data).unwrap_or_default();
-    let newest = Signal::derive(move || cursor.with(Option::is_some).then(|| HERE.to_owned()));
-    let older = Signal::derive(move || {
-        let next = page.with(|page| page.as_ref().and_then(|page| page.next_cursor.clone()));
-        next.map(|cursor| address(HERE, [("cursor", Some(cursor.as_str()))]))
-    });
-    view! {
-        <div class="card table suppressions">
-            <table>
-                <thead>
-                    <tr>
-                        <th scope="col">"Address"</th>
-                        <th scope="col">"Channel"</th>
-                        <th scope="col">"Why"</th>
-                        <th scope="col">"Since"</th>
-                        <th scope="col">
-                            <span class="unseen">"Actions"</span>
-                        </th>
-                    </tr>
-                </thead>
-                <tbody>
-                    <For each=rows key=|one| (one.id.clone(), one.reason.as_str()) let:one>
-                        <Row one />
-                    </For>
-                </tbody>
-            </table>
-        </div>
-        <Pager newest older />
     }
 }
 
@@ -231,7 +195,7 @@ fn Row(one: Suppression) -> impl IntoView {
 
 #[wasm_split(suppression_dialog, wasm_split_path = leptos::wasm_split, fallible)]
 #[allow(clippy::unnecessary_wraps, reason = "it fails when its code cannot be loaded")]
-fn dialog(open: Open, listed: Suppressions) -> Result<AnyView, SplitLoaderError> {
+fn dialog(open: Open, listed: Loaded<Suppression>) -> Result<AnyView, SplitLoaderError> {
     Ok(match open {
         Open::Add => view! { <AddDialog /> }.into_any(),
         Open::Remove(id) => {

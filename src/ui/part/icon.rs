@@ -20,6 +20,8 @@ pub enum Icon {
     People,
     /// A sheet with lines.
     Sheet,
+    /// Steps that go up, with an arrow.
+    Steps,
     /// Three bars.
     Bars,
     /// Sliders.
@@ -75,6 +77,7 @@ impl Icon {
                 "M9 4a4 4 0 1 0 0 8 4 4 0 0 0 0-8ZM2 20c0-4 3-6 7-6s7 2 7 6M16 4a4 4 0 0 1 0 8M18 14c3 .6 4 3 4 6"
             }
             Self::Sheet => "M6 3h12v18H6ZM9 8h6M9 12h6M9 16h3",
+            Self::Steps => "M3 20h5v-5h5v-5h5V5M15 8l3-3 3 3",
             Self::Bars => "M5 20v-8M12 20V4M19 20v-5",
             Self::Settings => "M4 7h9M17 7h3M4 17h3M11 17h9M15 5v4M9 15v4",
             Self::Plus => "M12 5v14M5 12h14",

@@ -10,6 +10,7 @@ pub mod hydrated;
 pub mod icon;
 pub mod late;
 pub mod lazy;
+pub mod listing;
 pub mod live;
 pub mod modal;
 pub mod page_head;

@@ -1,6 +1,10 @@
 //! One lead: who it is, and all that was sent and answered, on every channel, as one timeline.
 
-use super::{HERE, Tags, dialog::LeadDialog};
+use super::{
+    HERE, Tags,
+    dialog::LeadDialog,
+    run::{self, Runs},
+};
 use crate::{
     api::{
         error::ApiError,
@@ -76,6 +80,7 @@ fn LeadDetail() -> impl IntoView {
         move || (id.get(), cursor.get(), live.messages.get()),
         |(id, cursor, _)| list_messages(None, None, None, Some(id), None, cursor),
     );
+    let runs = run::Story::of(id);
     view! {
         <p class="crumb">
             <a href=HERE>"Leads"</a>
@@ -83,7 +88,7 @@ fn LeadDetail() -> impl IntoView {
         <Transition>
             {move || Suspend::new(async move {
                 match profile.await {
-                    Ok(profile) => Either::Left(view! { <Whole profile messages /> }),
+                    Ok(profile) => Either::Left(view! { <Whole profile messages runs /> }),
                     Err(error) => {
                         Either::Right(
                             view! {
@@ -100,7 +105,7 @@ fn LeadDetail() -> impl IntoView {
 }
 
 #[component]
-fn Whole(profile: Profile, messages: Resource<Result<Page<Message>, ApiError>>) -> impl IntoView {
+fn Whole(profile: Profile, messages: Resource<Result<Page<Message>, ApiError>>, runs: run::Story) -> impl IntoView {
     let Profile { lead, merged, suppressions } = profile;
     let is_alone = !suppressions.is_empty();
     let (here, id) = (format!("{HERE}/{}", lead.id), StoredValue::new(lead.id.clone()));
@@ -127,6 +132,7 @@ fn Whole(profile: Profile, messages: Resource<Result<Page<Message>, ApiError>>) 
             <section class="card inner stack">
                 <h2 class="unseen">"Facts"</h2>
                 <Facts lead />
+                <Runs id=id.get_value() story=runs />
             </section>
             <section class="card inner stack">
                 <h2>"Messages"</h2>

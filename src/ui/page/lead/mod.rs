@@ -2,30 +2,28 @@
 
 pub mod detail;
 mod dialog;
+mod run;
 
 use crate::{
     api::{
         error::ApiError,
         lead::{list_leads, list_tags},
     },
-    domain::{lead::Lead, page::Page},
+    domain::lead::Lead,
     ui::part::{
         empty_state::EmptyState,
-        error_box::ErrorBox,
         icon::Icon,
         late::late,
         lazy::lazy_page,
+        listing::Listing,
         live::Live,
         page_head::PageHead,
-        pager::{NoMatch, Pager, address},
-        shown::Shown,
-        skeleton::TableSkeleton,
+        pager::{NoMatch, address},
         time::Time,
     },
 };
 use dialog::LeadDialog;
 use leptos::{
-    either::EitherOf4,
     prelude::*,
     wasm_split::{SplitLoaderError, wasm_split},
 };
@@ -80,6 +78,18 @@ fn Leads() -> impl IntoView {
         move || (asked.get(), live.leads.get()),
         |(asked, _)| list_leads(asked.q, asked.tag, asked.cursor),
     );
+    let href = Callback::new(move |cursor: Option<String>| asked.with(|asked| asked.with("cursor", cursor.as_deref())));
+    let empty = Callback::new(move |older: Option<String>| {
+        view! { <NoLeads is_filtered=asked.with(Asked::is_filtered) older /> }.into_any()
+    });
+    let rows = Callback::new(|rows: Memo<Vec<Lead>>| {
+        view! {
+            <For each=move || rows.get() key=|lead| (lead.id.clone(), lead.updated_at, lead.contacted_at, lead.replied_at) let:lead>
+                <Row lead />
+            </For>
+        }
+        .into_any()
+    });
     view! {
         <PageHead title="Leads" line="The people you reach">
             <a class="btn" href="/leads/import">
@@ -95,9 +105,15 @@ fn Leads() -> impl IntoView {
         <Transition>
             <Filters asked tags />
         </Transition>
-        <Transition fallback=|| view! { <TableSkeleton columns=4 /> }>
-            <LeadList asked leads />
-        </Transition>
+        <Listing
+            loaded=leads
+            class="leads"
+            columns=&["Lead", "E-mail", "Phone", "Tags", "Last contact"]
+            is_later=Signal::derive(move || asked.with(|asked| asked.cursor.is_some()))
+            href
+            empty
+            rows
+        />
         {late(open, move |()| Box::pin(add_dialog(asked.get_untracked().with("", None))))}
     }
 }
@@ -147,24 +163,6 @@ fn Filters(asked: Memo<Asked>, tags: Resource<Result<Vec<String>, ApiError>>) ->
 }
 
 #[component]
-fn LeadList(asked: Memo<Asked>, leads: Resource<Result<Page<Lead>, ApiError>>) -> impl IntoView {
-    let shown = Shown::of(leads, |page| page.data.is_empty());
-    let page = Memo::new(move |_| leads.get().and_then(Result::ok));
-    move || match shown.get() {
-        Shown::Loading => EitherOf4::A(view! { <TableSkeleton columns=4 /> }),
-        Shown::Failed(error) => EitherOf4::B(view! { <ErrorBox error retry=move |()| leads.refetch() /> }),
-        Shown::Empty => EitherOf4::C({
-            let older = page.with(|page| page.as_ref().and_then(|page| page.next_cursor.clone()));
-            let asked = asked.get();
-            let older = older.map(|cursor| asked.with("cursor", Some(&cursor)));
-            view! { <NoLeads is_filtered=asked.is_filtered() older /> }
-        }),
-        // The server walks through a `Suspense` more than once to find what to wait for: not through all rows (Unsuspend).
-        Shown::Full => EitherOf4::D(Unsuspend::new(move || view! { <Table asked page /> })),
-    }
-}
-
-#[component]
 fn NoLeads(
     is_filtered: bool,
     /// A search reads so many leads and no more: where it goes on.
@@ -188,37 +186,6 @@ fn NoLeads(
             </EmptyState>
         }
         .into_any()
-    }
-}
-
-#[component]
-fn Table(asked: Memo<Asked>, page: Memo<Option<Page<Lead>>>) -> impl IntoView {
-    let rows = move || page.get().map(|page| page.data).unwrap_or_default();
-    let newest = Signal::derive(move || asked.with(|asked| asked.cursor.is_some().then(|| asked.with("", None))));
-    let older = Signal::derive(move || {
-        let next = page.with(|page| page.as_ref().and_then(|page| page.next_cursor.clone()));
-        next.map(|cursor| asked.with(|asked| asked.with("cursor", Some(&cursor))))
-    });
-    view! {
-        <div class="card table leads">
-            <table>
-                <thead>
-                    <tr>
-                        <th scope="col">"Lead"</th>
-                        <th scope="col">"E-mail"</th>
-                        <th scope="col">"Phone"</th>
-                        <th scope="col">"Tags"</th>
-                        <th scope="col">"Last contact"</th>
-                    </tr>
-                </thead>
-                <tbody>
-                    <For each=rows key=|lead| (lead.id.clone(), lead.updated_at, lead.contacted_at, lead.replied_at) let:lead>
-                        <Row lead />
-                    </For>
-                </tbody>
-            </table>
-        </div>
-        <Pager newest older />
     }
 }
 

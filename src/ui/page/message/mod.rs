@@ -13,27 +13,23 @@ use crate::{
         account::Account,
         channel::Channel,
         message::{Message, Status},
-        page::Page,
         selection::{Bulk, Done},
     },
     ui::part::{
         empty_state::EmptyState,
-        error_box::ErrorBox,
         icon::Icon,
         late::late,
         lazy::lazy_page,
+        listing::Listing,
         live::Live,
         page_head::PageHead,
-        pager::{NoMatch, Pager, address},
+        pager::{NoMatch, address},
         post::Post,
-        shown::Shown,
-        skeleton::TableSkeleton,
         toast::Toasts,
     },
 };
 use compose::ComposeDialog;
 use leptos::{
-    either::EitherOf4,
     prelude::*,
     wasm_split::{SplitLoaderError, wasm_split},
 };
@@ -118,6 +114,19 @@ fn Messages() -> impl IntoView {
         // A dialog that is opened again does not show the failure of before.
         _ => action.clear(),
     });
+    let href = Callback::new(move |cursor: Option<String>| asked.with(|asked| asked.href(cursor.as_deref())));
+    let empty = Callback::new(move |older: Option<String>| {
+        view! { <NoMessages is_filtered=asked.with(Asked::is_filtered) older /> }.into_any()
+    });
+    let rows = Callback::new(move |rows: Memo<Vec<Message>>| {
+        let posts = Posts::new();
+        view! {
+            <For each=move || rows.get() key=|message| message.id.clone() let:message>
+                <Row first=message rows accounts posts />
+            </For>
+        }
+        .into_any()
+    });
     view! {
         <PageHead title="Messages" line="What went out, what came back, and what waits">
             <a
@@ -135,9 +144,15 @@ fn Messages() -> impl IntoView {
         <Transition>
             <Bulks asked offered />
         </Transition>
-        <Transition fallback=|| view! { <TableSkeleton columns=4 /> }>
-            <MessageList asked messages accounts />
-        </Transition>
+        <Listing
+            loaded=messages
+            class="messages"
+            columns=&["Contact", "Text", "Channel", "Status", "When"]
+            is_later=Signal::derive(move || asked.with(|asked| asked.cursor.is_some()))
+            href
+            empty
+            rows
+        />
         {late(open, move |open| Box::pin(dialog(open, asked.get_untracked(), Data { accounts, offered, action })))}
     }
 }
@@ -244,27 +259,6 @@ fn Filters(asked: Memo<Asked>, accounts: Accounts) -> impl IntoView {
 }
 
 #[component]
-fn MessageList(
-    asked: Memo<Asked>,
-    messages: Resource<Result<Page<Message>, ApiError>>,
-    accounts: Accounts,
-) -> impl IntoView {
-    let shown = Shown::of(messages, |page| page.data.is_empty());
-    let page = Memo::new(move |_| messages.get().and_then(Result::ok));
-    move || match shown.get() {
-        Shown::Loading => EitherOf4::A(view! { <TableSkeleton columns=4 /> }),
-        Shown::Failed(error) => EitherOf4::B(view! { <ErrorBox error retry=move |()| messages.refetch() /> }),
-        Shown::Empty => EitherOf4::C({
-            let older = page.with(|page| page.as_ref().and_then(|page| page.next_cursor.clone()));
-            let asked = asked.get();
-            view! { <NoMessages is_filtered=asked.is_filtered() older=older.map(|cursor| asked.href(Some(&cursor))) /> }
-        }),
-        // The server walks through a `Suspense` more than once to find what to wait for: not through all rows (Unsuspend).
-        Shown::Full => EitherOf4::D(Unsuspend::new(move || view! { <Table asked page accounts /> })),
-    }
-}
-
-#[component]
 fn NoMessages(
     is_filtered: bool,
     /// A search reads so many messages and no more: where it goes on.
@@ -285,37 +279,5 @@ fn NoMessages(
             </EmptyState>
         }
         .into_any()
-    }
-}
-
-#[component]
-fn Table(asked: Memo<Asked>, page: Memo<Option<Page<Message>>>, accounts: Accounts) -> impl IntoView {
-    let rows = move || page.get().map(|page| page.data).unwrap_or_default();
-    let posts = Posts::new();
-    let newest = Signal::derive(move || asked.with(|asked| asked.cursor.is_some().then(|| asked.href(None))));
-    let older = Signal::derive(move || {
-        let next = page.with(|page| page.as_ref().and_then(|page| page.next_cursor.clone()));
-        next.map(|cursor| asked.with(|asked| asked.href(Some(&cursor))))
-    });
-    view! {
-        <div class="card table messages">
-            <table>
-                <thead>
-                    <tr>
-                        <th scope="col">"Contact"</th>
-                        <th scope="col">"Text"</th>
-                        <th scope="col">"Channel"</th>
-                        <th scope="col">"Status"</th>
-                        <th scope="col">"When"</th>
-                    </tr>
-                </thead>
-                <tbody>
-                    <For each=rows key=|message| message.id.clone() let:message>
-                        <Row first=message page accounts posts />
-                    </For>
-                </tbody>
-            </table>
-        </div>
-        <Pager newest older />
     }
 }

@@ -6,7 +6,6 @@ use crate::{
     domain::{
         id::MessageId,
         message::{Direction, Message, Status, Waiting},
-        page::Page,
     },
     ui::part::{
         badge::{ChannelBadge, ChannelTile, StatusBadge},
@@ -40,12 +39,11 @@ impl Posts {
 
 /// A row that lives as long as its message: the status moves in place.
 #[component]
-pub fn Row(first: Message, page: Memo<Option<Page<Message>>>, accounts: Accounts, posts: Posts) -> impl IntoView {
+pub fn Row(first: Message, rows: Memo<Vec<Message>>, accounts: Accounts, posts: Posts) -> impl IntoView {
     let id = first.id.clone();
     let at_first = (first.status, first.waiting.clone());
     let state = Memo::new(move |last: Option<&(Status, Option<Waiting>)>| {
-        let found = page.with(|page| {
-            let rows = page.as_ref().map_or(&[][..], |page| &page.data);
+        let found = rows.with(|rows| {
             rows.iter().find(|message| message.id == id).map(|message| (message.status, message.waiting.clone()))
         });
         found.or_else(|| last.cloned()).unwrap_or_else(|| at_first.clone())

@@ -6,23 +6,21 @@ pub mod snippet;
 mod version;
 
 use crate::{
-    api::{error::ApiError, template::list_templates},
-    domain::{channel::Channel, page::Page, template::Template},
+    api::template::list_templates,
+    domain::{channel::Channel, template::Template},
     ui::part::{
         badge::ChannelBadge,
         empty_state::EmptyState,
-        error_box::ErrorBox,
         icon::Icon,
         lazy::lazy_page,
+        listing::Listing,
         live::Live,
         page_head::PageHead,
-        pager::{NoMatch, Pager, address},
-        shown::Shown,
-        skeleton::TableSkeleton,
+        pager::{NoMatch, address},
         time::Time,
     },
 };
-use leptos::{either::EitherOf4, prelude::*};
+use leptos::prelude::*;
 use leptos_router::{components::Form, hooks::use_query_map, params::ParamsMap};
 
 /// The page.
@@ -67,6 +65,18 @@ fn Templates() -> impl IntoView {
         move || (asked.get(), live.templates.get()),
         |(asked, _)| list_templates(asked.q, asked.channel, asked.cursor),
     );
+    let href = Callback::new(move |cursor: Option<String>| asked.with(|asked| asked.with("cursor", cursor.as_deref())));
+    let empty = Callback::new(move |_: Option<String>| {
+        view! { <NoTemplates is_filtered=asked.with(Asked::is_filtered) /> }.into_any()
+    });
+    let rows = Callback::new(|rows: Memo<Vec<Template>>| {
+        view! {
+            <For each=move || rows.get() key=|template| (template.id.clone(), template.updated_at, template.version) let:template>
+                <Row template />
+            </For>
+        }
+        .into_any()
+    });
     view! {
         <PageHead title="Templates" line="Texts that are written once and sent to many">
             <a class="btn" href="/templates/snippets">
@@ -77,9 +87,15 @@ fn Templates() -> impl IntoView {
             </a>
         </PageHead>
         <Filters asked />
-        <Transition fallback=|| view! { <TableSkeleton columns=4 /> }>
-            <TemplateList asked templates />
-        </Transition>
+        <Listing
+            loaded=templates
+            class="templates"
+            columns=&["Template", "Channel", "Version", "Changed"]
+            is_later=Signal::derive(move || asked.with(|asked| asked.cursor.is_some()))
+            href
+            empty
+            rows
+        />
     }
 }
 
@@ -122,19 +138,6 @@ fn Filters(asked: Memo<Asked>) -> impl IntoView {
 }
 
 #[component]
-fn TemplateList(asked: Memo<Asked>, templates: Resource<Result<Page<Template>, ApiError>>) -> impl IntoView {
-    let shown = Shown::of(templates, |page| page.data.is_empty());
-    let page = Memo::new(move |_| templates.get().and_then(Result::ok));
-    move || match shown.get() {
-        Shown::Loading => EitherOf4::A(view! { <TableSkeleton columns=4 /> }),
-        Shown::Failed(error) => EitherOf4::B(view! { <ErrorBox error retry=move |()| templates.refetch() /> }),
-        Shown::Empty => EitherOf4::C(view! { <NoTemplates is_filtered=asked.get().is_filtered() /> }),
-        // The server walks through a `Suspense` more than once to find what to wait for: not through all rows (Unsuspend).
-        Shown::Full => EitherOf4::D(Unsuspend::new(move || view! { <Table asked page /> })),
-    }
-}
-
-#[component]
 fn NoTemplates(is_filtered: bool) -> impl IntoView {
     if is_filtered {
         view! { <NoMatch title="No template matches" all=HERE older=None /> }.into_any()
@@ -151,36 +154,6 @@ fn NoTemplates(is_filtered: bool) -> impl IntoView {
             </EmptyState>
         }
         .into_any()
-    }
-}
-
-#[component]
-fn Table(asked: Memo<Asked>, page: Memo<Option<Page<Template>>>) -> impl IntoView {
-    let rows = move || page.get().map(|page| page.data).unwrap_or_default();
-    let newest = Signal::derive(move || asked.with(|asked| asked.cursor.is_some().then(|| asked.with("", None))));
-    let older = Signal::derive(move || {
-        let next = page.with(|page| page.as_ref().and_then(|page| page.next_cursor.clone()));
-        next.map(|cursor| asked.with(|asked| asked.with("cursor", Some(&cursor))))
-    });
-    view! {
-        <div class="card table templates">
-            <table>
-                <thead>
-                    <tr>
-                        <th scope="col">"Template"</th>
-                        <th scope="col">"Channel"</th>
-                        <th scope="col">"Version"</th>
-                        <th scope="col">"Changed"</th>
-                    </tr>
-                </thead>
-                <tbody>
-                    <For each=rows key=|template| (template.id.clone(), template.updated_at, template.version) let:template>
-                        <Row template />
-                    </For>
-                </tbody>
-            </table>
-        </div>
-        <Pager newest older />
     }
 }
 
