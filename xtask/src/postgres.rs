@@ -22,7 +22,7 @@ impl Postgres {
 
     /// Makes and starts a cluster with the usual promises, to be measured.
     pub fn start_durable() -> Result<Self> {
-        Self::with("-c fsync=on -c synchronous_commit=on")
+        Self::with("-c fsync=on -c synchronous_commit=on -c shared_preload_libraries=pg_stat_statements")
     }
 
     fn with(settings: &str) -> Result<Self> {

@@ -67,7 +67,7 @@ fn write(path: &Path, rows: usize) -> Result<usize> {
 }
 
 /// What an import looked like.
-struct Done {
+pub struct Done {
     rows: usize,
     /// From the first byte of the upload to the last row.
     took: Duration,
@@ -83,7 +83,18 @@ impl Done {
     }
 }
 
-fn answer(world: &World, request: &[u8], body: Option<&Path>) -> Result<Value> {
+/// Sends JSON, and reads JSON.
+pub fn answer(world: &World, method: &str, path: &str, body: &Value) -> Result<Value> {
+    let (key, body) = (world.key(), body.to_string());
+    let head = format!(
+        "Host: {}\r\nAuthorization: {key}\r\nConnection: close\r\nContent-Type: application/json",
+        world.address
+    );
+    let request = format!("{method} {path} HTTP/1.1\r\n{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    exchange(world, request.as_bytes(), None)
+}
+
+fn exchange(world: &World, request: &[u8], body: Option<&Path>) -> Result<Value> {
     let mut stream = TcpStream::connect(world.address)?;
     stream.write_all(request)?;
     if let Some(path) = body {
@@ -98,7 +109,8 @@ fn answer(world: &World, request: &[u8], body: Option<&Path>) -> Result<Value> {
     Ok(serde_json::from_str(body)?)
 }
 
-fn import(world: &World, server: &mut Process, path: &Path, rows: usize, beside: impl FnOnce()) -> Result<Done> {
+/// Imports a file, of which a row is bad at least.
+pub fn import(world: &World, server: &mut Process, path: &Path, rows: usize, beside: impl FnOnce()) -> Result<Done> {
     let head = |method: &str, path: &str, more: &str| {
         let key = world.key();
         format!(
@@ -110,12 +122,12 @@ fn import(world: &World, server: &mut Process, path: &Path, rows: usize, beside:
     let length = std::fs::metadata(path)?.len();
     let start = Instant::now();
     let post = head("POST", "/api/leads/import", &format!("Content-Type: text/csv\r\nContent-Length: {length}\r\n"));
-    let begun = answer(world, post.as_bytes(), Some(path))?;
+    let begun = exchange(world, post.as_bytes(), Some(path))?;
     let upload = start.elapsed();
     let get = head("GET", &format!("/api/imports/{}", begun["id"].as_str().context("no id")?), "");
     beside();
     loop {
-        let now = answer(world, get.as_bytes(), None)?;
+        let now = exchange(world, get.as_bytes(), None)?;
         if now["state"] == "done" {
             let failed = now["failed"].as_u64().unwrap_or_default();
             if now["rows_done"] != rows || failed == 0 {

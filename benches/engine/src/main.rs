@@ -14,6 +14,7 @@ mod peer;
 mod process;
 mod report;
 mod sink;
+mod steps;
 mod world;
 
 use anyhow::{Result, bail};
@@ -92,7 +93,7 @@ impl Bench {
         let disk = syncs_per_second()?;
         tell(&format!("{disk:.0} fdatasync/s before"));
         type Part = (&'static str, fn(&mut Bench) -> Result<()>);
-        let parts: [Part; 8] = [
+        let parts: [Part; 9] = [
             ("core", Bench::core),
             ("postgres", Bench::on_postgres),
             ("latency", Bench::latency),
@@ -101,6 +102,7 @@ impl Bench {
             ("history", Bench::history),
             ("million", Bench::million),
             ("import", Bench::import),
+            ("steps", Bench::steps),
         ];
         for (name, part) in parts {
             if self.options.has(name) {

@@ -8,7 +8,7 @@ pub const USAGE: &str = "\
 --tern FILE            the release binary to measure
 --postgres URL         a server with fsync on, without a database's name
 --peers FOLDER         benches/peers, installed
---only PART,…          core, postgres, latency, mail, syncs, history (default: all of them); million and import only when named
+--only PART,…          core, postgres, latency, mail, syncs, history (default: all of them); million, import and steps only when named
 --messages N           messages of a dispatch of ours (20000)
 --peer-messages N      of a peer's, which is slower (5000)
 --callers N            callers at a time for enqueue and webhooks (64)
@@ -64,6 +64,8 @@ impl Options {
 
     /// Whether the part is to be measured.
     pub fn has(&self, part: &str) -> bool {
-        self.only.as_ref().map_or(!["million", "import"].contains(&part), |only| only.iter().any(|named| named == part))
+        self.only
+            .as_ref()
+            .map_or(!["million", "import", "steps"].contains(&part), |only| only.iter().any(|named| named == part))
     }
 }
