@@ -130,7 +130,7 @@ test("a team reaches five thousand people, and whoever answers or says stop is l
   // One clicks once in their mail program, which sends no cookie.
   const link = /https?:\/\/[^\s]+\/u\/[0-9a-z]+/.exec(leaves.raw.replace(/=\r?\n/g, ""))![0];
   expect((await fetch(link)).status).toBe(200);
-  await open(page, `/suppressions?q=${encodeURIComponent(leaves.address)}`);
+  await open(page, `/suppressions?address=${encodeURIComponent(leaves.address)}`);
   await expect(page.getByRole("heading", { name: "This address is not on the list" })).toBeVisible();
   const click = await fetch(link, { method: "POST", headers: { "content-type": "application/x-www-form-urlencoded" }, body: "List-Unsubscribe=One-Click" });
   expect(click.status).toBe(200);
