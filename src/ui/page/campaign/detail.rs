@@ -12,6 +12,7 @@ use crate::{
     domain::{
         campaign::{Campaign, CampaignCounts, CampaignState, CampaignStory, Excluded, Told, reason_label},
         id::CampaignId,
+        window::Window,
     },
     ui::{
         page::sequence::{
@@ -323,7 +324,7 @@ fn Forecast(id: CampaignId) -> impl IntoView {
 /// What was decided in its editor.
 #[component]
 fn Facts(campaign: Campaign, template: String) -> impl IntoView {
-    let hours = campaign.window.as_ref().map_or_else(|| "At any time".to_owned(), |window| window.words());
+    let hours = campaign.window.as_ref().map_or_else(|| "At any time".to_owned(), Window::words);
     let holidays = if campaign.skip_holidays { ", not on holidays" } else { "" };
     let accounts = match campaign.account_ids.len() {
         0 => "All active ones of the channel".to_owned(),

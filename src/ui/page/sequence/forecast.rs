@@ -67,9 +67,12 @@ pub fn ForecastOfSequence() -> impl IntoView {
     let panel = move || {
         let made = Resource::new(
             move || (id.get(), whom.get(), asked.get().1),
-            async |(id, whom, is_now)| match is_now && whom.is_chosen {
-                true => forecast_sequence(id, whom.tag, whom.q, whom.all).await.map(Some),
-                false => Ok(None),
+            async |(id, whom, is_now)| {
+                if is_now && whom.is_chosen {
+                    forecast_sequence(id, whom.tag, whom.q, whom.all).await.map(Some)
+                } else {
+                    Ok(None)
+                }
             },
         );
         let whole = Signal::derive(move || {
