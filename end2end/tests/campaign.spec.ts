@@ -36,9 +36,9 @@ test("a campaign is written, foreseen, refused without an account, started, paus
   await page.getByLabel("Channel").selectOption("SMS");
   await page.getByLabel("Template", { exact: true }).selectOption("Spring sale");
   await page.getByRole("button", { name: "Save draft" }).click();
-  await expect(page.getByLabel("Tag")).toHaveAttribute("aria-invalid", "true");
+  await expect(page.getByLabel("Tag", { exact: true })).toHaveAttribute("aria-invalid", "true");
   await expect(page.getByLabel("Template", { exact: true }).locator("option:checked")).toHaveText("Spring sale");
-  await page.getByLabel("Tag").selectOption("fair");
+  await page.getByLabel("Tag", { exact: true }).selectOption("fair");
   await page.getByRole("radio", { name: "Later" }).check();
   await page.getByLabel("Not before").fill("2020-01-01T09:00");
   await page.getByRole("button", { name: "Save draft" }).click();
@@ -167,9 +167,9 @@ test.describe("without a script", () => {
     await page.getByLabel("Channel").selectOption("SMS");
     await page.getByLabel("Template", { exact: true }).selectOption(template_id);
     await page.getByRole("button", { name: "Save draft" }).click();
-    await expect(page.getByText("Is required, or a search")).toBeVisible();
+    await expect(page.locator("#f-tag-fault")).toContainText("Is required, or a search");
     await expect(page.getByLabel("Name", { exact: true })).toHaveValue("Spring");
-    await page.getByLabel("Tag").selectOption("fair");
+    await page.getByLabel("Tag", { exact: true }).selectOption("fair");
     await page.getByRole("button", { name: "Save draft" }).click();
     await expect(page.getByRole("heading", { level: 1, name: "Spring" })).toBeVisible();
     await page.getByRole("button", { name: "Start" }).click();

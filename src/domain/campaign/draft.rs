@@ -106,8 +106,14 @@ impl Draft {
             skip_holidays: rules.skip_holidays,
         };
         let mut errors = form.clone().parse().err().unwrap_or_default();
+        for error in &mut errors.0 {
+            // The editor has one audience, and calls its fields as people do.
+            if let Some(field) = error.field.strip_prefix("audience.") {
+                error.field = field.to_owned();
+            }
+        }
         if is_nobody {
-            errors.add("audience.tag", "is required, or a search; choose “All leads” to mean everybody");
+            errors.add("tag", "is required, or a search; choose “All leads” to mean everybody");
         }
         if self.is_later && self.send_at.trim().is_empty() {
             errors.add("send_at", "is required");
@@ -152,11 +158,11 @@ mod tests {
             fields(&[("name", ""), ("audience[who]", "some"), ("send[when]", "later"), ("audience[tag]", " ")]);
         let errors = Draft::read(&typed).form(Vec::new()).expect_err("faults");
         let told: Vec<&str> = errors.0.iter().map(|error| error.field.as_str()).collect();
-        assert_eq!(told, ["name", "channel", "template_id", "audience.tag", "send_at"]);
+        assert_eq!(told, ["name", "channel", "template_id", "tag", "send_at"]);
         typed.insert("audience[who]".to_owned(), "all".to_owned());
         typed.insert("audience[tag]".to_owned(), "left over".to_owned());
         let draft = Draft::read(&typed);
         let errors = draft.clone().form(Vec::new()).expect_err("faults");
-        assert!(errors.of("audience.tag").is_none() && draft.is_for_all);
+        assert!(errors.of("tag").is_none() && draft.is_for_all);
     }
 }

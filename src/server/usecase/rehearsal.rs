@@ -206,7 +206,9 @@ async fn copy(who: &Who, to: &Db, campaign: &str, wanted: Option<&Wanted>) -> Re
             let mut people = BTreeSet::new();
             let dialect = app.db.dialect;
             let accounts = store::account::list(from, organization).await?;
-            let sequences = store::rehearsal::list_active(from, organization).await?;
+            let mut sequences = store::rehearsal::list_active(from, organization).await?;
+            // One that is held goes on in the forecast.
+            sequences.extend(campaign.parse().ok().map(|id| sequence_of(&id)).filter(|own| !sequences.contains(own)));
             let mut copy = Copy { from, dialect, to, organization };
             copy.frame(campaign, &day).await?;
             match wanted {

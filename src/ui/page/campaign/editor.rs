@@ -195,7 +195,7 @@ fn Whom(
     conditions: usize,
     faults: Faults,
 ) -> impl IntoView {
-    let fault = Memo::new(move |_| faults.of("audience.tag"));
+    let fault = Memo::new(move |_| faults.of("tag"));
     // A tag that nobody has any more stays what it is.
     let gone = (!tag.is_empty() && !tags.contains(&tag)).then(|| tag.clone());
     let options = tags.into_iter().chain(gone).map(|name| option(name.clone(), name, &tag)).collect::<Vec<_>>();
@@ -233,7 +233,7 @@ fn Whom(
                     </FieldFrame>
                     <Field
                         name="audience[q]"
-                        fault="audience.q"
+                        fault="q"
                         label="Search"
                         placeholder="Name, company, e-mail or number"
                         value=q

@@ -84,7 +84,12 @@ pub fn ForecastOfSequence() -> impl IntoView {
         let edit = format!("{HERE}/{}?edit=1", id.get_untracked());
         view! {
             <section class="card inner stack forecast" aria-labelledby="forecast">
-                <h2 id="forecast">"Forecast"</h2>
+                <div class="row between">
+                    <h2 id="forecast">"Forecast"</h2>
+                    <a class="btn small quiet" href=format!("{HERE}/{}", id.get_untracked()) data-noscroll="">
+                        "Close"
+                    </a>
+                </div>
                 <Choose id whom />
                 {move || chosen.get().then(|| view! { <Answer made whole edit=edit.clone() noun="sequence" /> })}
             </section>
@@ -112,7 +117,7 @@ fn Choose(id: Memo<String>, whom: Memo<Whom>) -> impl IntoView {
     };
     let Whom { q, all, .. } = whom.get_untracked();
     view! {
-        <Form method="GET" action=move || format!("{HERE}/{}", id.get())>
+        <Form method="GET" action=format!("{HERE}/{}", id.get_untracked())>
             <input type="hidden" name=ASKED value="1" />
             <div class="filters whom">
                 <div class="field">
