@@ -17,7 +17,7 @@ test("axe finds nothing serious on any page, light and dark", async ({ page }) =
   await look("/accounts");
   await page.getByRole("button", { name: "Explore with demo data" }).click();
   await expect(page.getByRole("row", { name: "Reminders" })).toBeVisible();
-  for (const path of ["/", "/accounts", "/accounts?add=1", "/messages", "/messages?compose=1", "/messages?q=nothing-matches", "/leads", "/leads?add=1", "/templates", "/templates/new", "/templates/snippets", "/sequences", "/sequences/new", "/suppressions", "/suppressions?add=1", "/settings"]) {
+  for (const path of ["/", "/accounts", "/accounts?add=1", "/messages", "/messages?compose=1", "/messages?q=nothing-matches", "/leads", "/leads?add=1", "/templates", "/templates/new", "/templates/snippets", "/campaigns", "/campaigns/new", "/sequences", "/sequences/new", "/suppressions", "/suppressions?add=1", "/settings"]) {
     await look(path);
   }
   const edit = await page.goto("/accounts").then(() => page.getByRole("link", { name: "Edit Reminders" }).getAttribute("href"));
@@ -65,7 +65,7 @@ test("nothing scrolls sideways at 320 pixels", async ({ page }) => {
   const sequence = `/sequences/${await first("sequences")}`;
   await page.request.post(`/api${sequence}/enroll`, { data: { filter: {} } });
   const one = [sequence, `${sequence}?enroll=1`, `${sequence}?edit=1`, `/leads/${await first("leads")}`];
-  for (const path of [...one, "/", "/accounts", "/accounts?add=1", "/messages", "/messages?compose=1", "/leads", "/leads?add=1", "/templates", "/templates/new", "/templates/snippets", "/sequences", "/sequences/new", "/suppressions", "/suppressions?add=1", "/settings"]) {
+  for (const path of [...one, "/", "/accounts", "/accounts?add=1", "/messages", "/messages?compose=1", "/leads", "/leads?add=1", "/templates", "/templates/new", "/templates/snippets", "/campaigns", "/campaigns/new", "/sequences", "/sequences/new", "/suppressions", "/suppressions?add=1", "/settings"]) {
     await open(page, path);
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     expect(overflow, path).toBeLessThanOrEqual(0);
@@ -78,7 +78,7 @@ test("no table is cut off, however wide the window is", async ({ page }) => {
   await expect(page.getByRole("row", { name: "Reminders" })).toBeVisible();
   const { data: [sequence] } = await (await page.request.get("/api/sequences")).json();
   await page.request.post(`/api/sequences/${sequence.id}/enroll`, { data: { filter: {} } });
-  for (const path of ["/", "/accounts", "/messages", "/leads", "/templates", "/sequences", `/sequences/${sequence.id}`, "/suppressions", "/settings"]) {
+  for (const path of ["/", "/accounts", "/messages", "/leads", "/templates", "/campaigns", "/sequences", `/sequences/${sequence.id}`, "/suppressions", "/settings"]) {
     await open(page, path);
     for (const width of [1440, 1280, 1241, 1024, 800, 600, 375]) {
       await page.setViewportSize({ width, height: 800 });
@@ -108,7 +108,7 @@ test("a stranger finds nothing: unknown pages and foreign ids", async ({ page, t
   const foreign = await page.goto("/messages/01M89BH978YP525ND5E3FJDC8E");
   expect(foreign!.status()).toBe(404);
   await expect(page.getByText("Not found")).toBeVisible();
-  for (const missing of ["/templates/01M89BH978YP525ND5E3FJDC8E", "/sequences/01M89BH978YP525ND5E3FJDC8E", "/sequences/01M89BH978YP525ND5E3FJDC8E?edit=1"]) {
+  for (const missing of ["/templates/01M89BH978YP525ND5E3FJDC8E", "/sequences/01M89BH978YP525ND5E3FJDC8E", "/sequences/01M89BH978YP525ND5E3FJDC8E?edit=1", "/campaigns/01M89BH978YP525ND5E3FJDC8E"]) {
     expect((await page.goto(missing))!.status(), missing).toBe(404);
     await expect(page.getByText("Not found")).toBeVisible();
   }

@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod api_key;
+pub mod campaign;
 pub mod codec;
 pub mod dashboard;
 pub mod demo;

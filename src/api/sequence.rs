@@ -124,12 +124,7 @@ pub async fn enroll_leads(
 ) -> Result<Enrolled, ApiError> {
     let who = crate::server::request().await?;
     let enrolled = async {
-        if all != "yes" && tag.trim().is_empty() && q.trim().is_empty() {
-            let why = "is required, or a search; tick “All leads” to mean everybody";
-            return Err(crate::domain::field_error::FieldErrors::one("tag", why).into());
-        }
-        let audience = crate::domain::audience::Audience { q: q.clone(), tag: tag.clone(), ..Default::default() };
-        let wanted = crate::server::usecase::enrollment::Wanted::Audience(audience.parse()?);
+        let wanted = crate::server::usecase::enrollment::Wanted::chosen(&tag, &q, all == "yes")?;
         crate::server::usecase::enrollment::enroll(&who, &id, &wanted).await
     };
     let enrolled: Result<Enrolled, crate::server::error::Error> = enrolled.await;

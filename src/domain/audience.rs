@@ -92,6 +92,23 @@ pub const TEXT_FIELDS: [&str; 6] = ["name", "company", "email", "phone", "whatsa
 pub const TIME_FIELDS: [&str; 3] = ["created", "contacted", "replied"];
 
 impl Audience {
+    /// Whom it means, for people: "Leads with the tag fair".
+    pub fn words(&self) -> String {
+        let mut parts = Vec::new();
+        if !self.tag.is_empty() {
+            parts.push(format!("with the tag {}", self.tag));
+        }
+        if !self.q.is_empty() {
+            parts.push(format!("found by “{}”", self.q));
+        }
+        match self.conditions.len() {
+            0 => {}
+            1 => parts.push("that meet 1 condition".to_owned()),
+            count => parts.push(format!("that meet {count} conditions")),
+        }
+        if parts.is_empty() { "All leads".to_owned() } else { format!("Leads {}", parts.join(" and ")) }
+    }
+
     /// The same in the one way in which it is stored and asked.
     pub fn parse(self) -> Result<Self, FieldErrors> {
         let mut errors = FieldErrors::default();

@@ -1,5 +1,7 @@
 //! Campaigns: one message to many leads, now or later, over chosen accounts.
 
+pub mod draft;
+
 use super::{
     audience::Audience,
     channel::Channel,
@@ -12,7 +14,7 @@ use super::{
 use serde::{Deserialize, Serialize};
 
 /// Where a campaign is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CampaignState {
     /// Not started: everything about it can change.
@@ -119,6 +121,22 @@ pub struct CampaignCounts {
     /// Of those that failed, the ones that had been handed to a provider.
     #[serde(default)]
     pub lost: u32,
+}
+
+impl CampaignCounts {
+    /// Handed to a provider, and nothing is known since.
+    pub fn on_the_way(&self) -> u32 {
+        self.sent.saturating_sub(self.delivered + self.lost)
+    }
+}
+
+/// A campaign as a list and its page show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told<T> {
+    /// The campaign.
+    pub campaign: T,
+    /// What its template is called.
+    pub template: String,
 }
 
 /// How many people get nothing, and why.

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 /// Messages that an answer lists when it is not asked for another number.
 pub const LISTED: usize = 1_000;
+/// Messages that a page lists.
+pub const SHOWN: usize = 50;
 /// The most messages that an answer lists.
 pub const LISTED_MAX: usize = 100_000;
 

@@ -171,6 +171,25 @@ async fn a_sequence_is_forecast_with_its_nights_its_pace_and_what_competes() {
 }
 
 #[tokio::test]
+async fn a_campaign_that_is_held_is_forecast_as_if_it_went_on() {
+    let (world, owner, account) = connected().await;
+    set_limit(&owner, &account, 2).await;
+    owner.patch("/api/rules", json!({ "quiet_hours": false })).await.expect_status(200);
+    people(&owner, 5).await;
+    let text = template(&owner, "sms", "Hi {{ first_name }}").await;
+    let form = json!({ "name": "Spring", "channel": "sms", "template_id": text, "audience": { "tag": "spring" } });
+    let path = format!("{CAMPAIGNS}/{}", owner.post(CAMPAIGNS, form).await.expect_status(201).id());
+    owner.post(&format!("{path}/start"), json!({})).await.expect_status(200);
+    live(&world, 0).await;
+    owner.post(&format!("{path}/pause"), json!({})).await.expect_status(200);
+    let forecast = owner.post(&format!("{path}/forecast"), json!({})).await.expect_status(200).json();
+    assert_eq!((&forecast["messages"], &forecast["is_complete"]), (&json!(3), &json!(true)));
+    assert_eq!(owner.get(&path).await.json()["state"], "paused", "nothing has changed");
+    live(&world, 20).await;
+    assert_eq!(outcome(&world).await.len(), 2);
+}
+
+#[tokio::test]
 async fn what_cannot_send_is_refused_as_at_its_start_and_strangers_see_nothing() {
     let (world, owner, _) = connected().await;
     people(&owner, 1).await;

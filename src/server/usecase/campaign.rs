@@ -2,10 +2,13 @@
 //! that nobody sees as such, so all that is true of steps is true of it: taken once, by its window, over the accounts that
 //! have room, and never to somebody who is to be left alone.
 
-use super::{enrollment, selection, sequence};
+use super::{enrollment, message, selection, sequence};
 use crate::{
     domain::{
-        campaign::{Campaign, CampaignForm, CampaignState, CampaignStory, NewCampaign, without_step},
+        audience::Audience,
+        campaign::{
+            Campaign, CampaignForm, CampaignState, CampaignStory, NewCampaign, draft::Draft as Typed, without_step,
+        },
         id::{CampaignId, OrganizationId},
         page::{Limit, Page},
         selection::Bulk,
@@ -85,6 +88,41 @@ pub async fn update(
     app.db.write(work).await?;
     changed(who, id);
     load(who, id).await
+}
+
+/// Stores what the editor says of a new campaign, or of the draft of the `id`; its conditions, which no editor shows, stay.
+pub async fn save(who: &Who, id: &str, draft: Typed) -> Result<CampaignId, Error> {
+    let id: Option<CampaignId> = match id {
+        "" => None,
+        id => Some(id.parse().map_err(|_| Error::not_found())?),
+    };
+    let conditions = match &id {
+        Some(id) => load(who, id).await?.campaign.audience.conditions,
+        None => Vec::new(),
+    };
+    let (text, east) = (draft.send_at.clone(), draft.minutes_east.clone());
+    let send_at = if draft.is_later { message::read_send_at(who, &text, &east) } else { Ok(String::new()) };
+    let mut form = match draft.form(conditions) {
+        Ok(form) => form,
+        Err(mut errors) => {
+            if let Err(Error::Api(api)) = send_at {
+                errors.0.extend(api.fields.0);
+            }
+            return Err(errors.into());
+        }
+    };
+    form.send_at = send_at?;
+    let saved = match id {
+        None => create(who, form).await?,
+        Some(id) => {
+            let over = |before: CampaignForm| {
+                let audience = Audience { conditions: before.audience.conditions, ..form.audience };
+                CampaignForm { audience, ..form }
+            };
+            update(who, &id, over).await?
+        }
+    };
+    Ok(saved.campaign.id)
 }
 
 /// Faults of the step by the names that a campaign has for its fields.
@@ -260,6 +298,15 @@ pub async fn load(who: &Who, id: &CampaignId) -> Result<CampaignStory, Error> {
 pub async fn list(who: &Who, cursor: Option<&CampaignId>, limit: Limit) -> Result<Page<Campaign>, Error> {
     let mut conn = who.app.db.read().await?;
     Ok(store::campaign::list(&mut conn, &who.organization.id, cursor, limit).await?)
+}
+
+/// What the templates of these campaigns are called, in their order.
+pub async fn templates(who: &Who, campaigns: &[&Campaign]) -> Result<Vec<String>, Error> {
+    let mut conn = who.app.db.read().await?;
+    let ids = campaigns.iter().map(|campaign| &campaign.template_id);
+    let names = store::template::names(&mut conn, who.app.db.dialect, &who.organization.id, ids).await?;
+    let name = |campaign: &&Campaign| names.get(campaign.template_id.as_str()).cloned().unwrap_or_default();
+    Ok(campaigns.iter().map(name).collect())
 }
 
 fn changed(who: &Who, id: &CampaignId) {

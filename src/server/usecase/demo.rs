@@ -1,11 +1,12 @@
-//! Demo data: leads, templates, a sequence over them, accounts of the sandbox on all channels and a week of messages in all states, marked, removed with one
+//! Demo data: leads, templates, a sequence and a campaign over them, accounts of the sandbox on all channels and a week of messages in all states, marked, removed with one
 //! call.
 
 use crate::{
     domain::{
         account::Account,
+        audience::Audience,
         channel::{Channel, Provider},
-        id::{LeadId, OrganizationId, TemplateId},
+        id::{CampaignId, LeadId, OrganizationId, TemplateId},
         lead::LeadForm,
         message::{Direction, Failure, Message, Source, Status},
         sequence::{OnMissing, Plan, Sequence, SequenceKind, Step},
@@ -19,7 +20,7 @@ use crate::{
         error::Error,
         live::Topic,
         phone,
-        store::{self, Conn, message::StoredMessage, template::NewVersion, usage::Reservation},
+        store::{self, Conn, campaign::Draft, message::StoredMessage, template::NewVersion, usage::Reservation},
     },
 };
 use std::collections::BTreeMap;
@@ -102,6 +103,7 @@ pub async fn load(who: &Who) -> Result<(), Error> {
             }
             let people = add_people(app, conn, organization, now).await?;
             let templates = add_templates(app, conn, organization, now).await?;
+            add_campaign(app, conn, organization, templates.last().cloned(), now).await?;
             add_sequence(app, conn, organization, templates, now).await?;
             for (index, (channel, address, name, daily_limit)) in ACCOUNTS.into_iter().enumerate() {
                 let account = Account {
@@ -206,6 +208,37 @@ async fn add_sequence(
         updated_at: now,
     };
     store::sequence::insert(conn, app.db.dialect, organization, &sequence).await
+}
+
+/// A campaign to look at, which nobody has started: a mail to all customers.
+async fn add_campaign(
+    app: &App,
+    conn: &mut Conn,
+    organization: &OrganizationId,
+    template: Option<TemplateId>,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    let Some(template_id) = template else { return Ok(()) };
+    let (channel, on_missing) = (Channel::Email, OnMissing::Stop);
+    let step = Step { channel, delay_hours: 0, template_id, template_version: 1, on_missing };
+    let plan = Plan { steps: vec![step], window: None, skip_holidays: false, account_ids: Vec::new() };
+    let id: CampaignId = app.new_id();
+    let sent = Sequence {
+        id: store::campaign::sequence_of(&id),
+        name: "Welcome to our customers".to_owned(),
+        is_active: false,
+        stop_on_reply: false,
+        stop_tags: Vec::new(),
+        version: 1,
+        plan,
+        kind: SequenceKind::Campaign,
+        is_demo: true,
+        created_at: now,
+        updated_at: now,
+    };
+    store::sequence::insert(conn, app.db.dialect, organization, &sent).await?;
+    let audience = Audience { tag: PEOPLE[0].3[0].to_owned(), ..Audience::default() };
+    store::campaign::insert(conn, organization, &Draft { id: &id, audience: &audience, send_at: None }, now).await
 }
 
 /// A week of one account's messages: two a day of the past, and today's up to now.

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     domain::{
         audience::Audience,
+        field_error::FieldErrors,
         id::{EnrollmentId, LeadId, OrganizationId, SequenceId},
         lead::{Lead, Way},
         message::{Source, Status},
@@ -38,6 +39,18 @@ pub enum Wanted {
     Leads(Vec<String>),
     /// All that an audience means.
     Audience(Audience),
+}
+
+impl Wanted {
+    /// What a form says: the leads of a tag, those that a search finds, or everybody when that is meant.
+    pub fn chosen(tag: &str, q: &str, all: bool) -> Result<Self, Error> {
+        if !all && tag.trim().is_empty() && q.trim().is_empty() {
+            let why = "is required, or a search; tick “All leads” to mean everybody";
+            return Err(FieldErrors::one("tag", why).into());
+        }
+        let audience = Audience { q: q.to_owned(), tag: tag.to_owned(), ..Audience::default() };
+        Ok(Self::Audience(audience.parse()?))
+    }
 }
 
 /// Begins the runs of leads, batch by batch: what is done stays done.

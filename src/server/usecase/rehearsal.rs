@@ -45,6 +45,8 @@ const PEOPLE_MAX: usize = 200_000;
 const HORIZON: i64 = 366 * DAY;
 /// How long it may take to make one.
 pub const PATIENCE: Duration = Duration::from_mins(1);
+/// How long one for a page may take: with the wait for another one it ends before a request does.
+pub const PATIENCE_OF_PAGE: Duration = Duration::from_secs(35);
 /// How long somebody waits for another forecast to be made.
 const TURN: Duration = Duration::from_secs(20);
 /// What was sent before may still count: against the limit of any 24 hours, against a cap of seven days.
@@ -119,9 +121,25 @@ pub async fn sequence(who: &Who, id: &SequenceId, wanted: &Wanted, patience: Dur
         sequence::activate(actor, id).await?;
         let enrolled = enrollment::enroll(actor, id, wanted).await?;
         let skipped = enrolled.skipped.into_iter();
-        Ok(skipped.filter_map(|one| Some((one.lead_id.parse().ok()?, String::new(), one.reason))).collect())
+        named(actor, skipped.filter_map(|one| Some((one.lead_id.parse().ok()?, String::new(), one.reason))).collect())
+            .await
     })
     .await
+}
+
+/// The same with the names of those who are listed.
+async fn named(actor: &Who, mut out: LeftOuts) -> Result<LeftOuts, Error> {
+    let (app, organization) = (&actor.app, &actor.organization.id);
+    let mut conn = app.db.read().await?;
+    let ids = out.iter().take(LISTED).map(|(id, ..)| id);
+    let leads = store::lead::find_many(&mut conn, app.db.dialect, organization, ids).await?;
+    let labels: BTreeMap<&LeadId, &str> = leads.iter().map(|lead| (&lead.id, lead.label())).collect();
+    for (id, name, _) in &mut out {
+        if let Some(label) = labels.get(id) {
+            (*label).clone_into(name);
+        }
+    }
+    Ok(out)
 }
 
 /// Who gets nothing, what they are called, and why.
@@ -188,7 +206,9 @@ async fn copy(who: &Who, to: &Db, campaign: &str, wanted: Option<&Wanted>) -> Re
             let mut people = BTreeSet::new();
             let dialect = app.db.dialect;
             let accounts = store::account::list(from, organization).await?;
-            let sequences = store::rehearsal::list_active(from, organization).await?;
+            let mut sequences = store::rehearsal::list_active(from, organization).await?;
+            // One that is held goes on in the forecast.
+            sequences.extend(campaign.parse().ok().map(|id| sequence_of(&id)).filter(|own| !sequences.contains(own)));
             let mut copy = Copy { from, dialect, to, organization };
             copy.frame(campaign, &day).await?;
             match wanted {

@@ -1,6 +1,7 @@
 //! One file per page.
 
 pub mod account;
+pub mod campaign;
 pub mod dashboard;
 pub mod import;
 pub mod lead;

@@ -22,6 +22,8 @@ pub enum Icon {
     Sheet,
     /// Steps that go up, with an arrow.
     Steps,
+    /// A loudhailer.
+    Horn,
     /// Three bars.
     Bars,
     /// Sliders.
@@ -78,6 +80,7 @@ impl Icon {
             }
             Self::Sheet => "M6 3h12v18H6ZM9 8h6M9 12h6M9 16h3",
             Self::Steps => "M3 20h5v-5h5v-5h5V5M15 8l3-3 3 3",
+            Self::Horn => "M4 10v4h3l9 5V5l-9 5ZM20 10v4",
             Self::Bars => "M5 20v-8M12 20V4M19 20v-5",
             Self::Settings => "M4 7h9M17 7h3M4 17h3M11 17h9M15 5v4M9 15v4",
             Self::Plus => "M12 5v14M5 12h14",

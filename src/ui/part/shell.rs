@@ -59,12 +59,13 @@ fn query(search: &str) -> String {
 }
 
 /// The pages of the navigation.
-const PAGES: [(&str, &str, Icon); 8] = [
+const PAGES: [(&str, &str, Icon); 9] = [
     ("/", "Dashboard", Icon::Bars),
     ("/accounts", "Accounts", Icon::Phone),
     ("/messages", "Messages", Icon::Messages),
     ("/leads", "Leads", Icon::People),
     ("/templates", "Templates", Icon::Sheet),
+    ("/campaigns", "Campaigns", Icon::Horn),
     ("/sequences", "Sequences", Icon::Steps),
     ("/suppressions", "Suppressions", Icon::Stop),
     ("/settings", "Settings", Icon::Settings),

@@ -28,3 +28,10 @@ fn local(at: Timestamp, precise: bool) -> String {
     let locale = window().navigator().language().unwrap_or_else(|| "en".to_owned());
     js_sys::Date::new(&JsValue::from_f64(at.0 as f64)).to_locale_string(&locale, &options).into()
 }
+
+/// How far east of UTC the viewer's zone is then: half of the year it may be another hour.
+#[expect(clippy::cast_possible_truncation, reason = "a day has 1440 minutes")]
+pub fn minutes_east(local: &str) -> String {
+    let west = js_sys::Date::new(&JsValue::from_str(local)).get_timezone_offset();
+    if west.is_nan() { String::new() } else { (-west as i64).to_string() }
+}

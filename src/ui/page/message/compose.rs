@@ -17,10 +17,10 @@ use crate::{
         modal::Modal,
         post::{Post, PostForm},
         submit::Submit,
+        time::minutes_east,
     },
 };
 use leptos::{html, prelude::*};
-use wasm_bindgen::JsValue;
 use web_sys::HtmlFormElement;
 
 /// The dialog; on success the visitor is on the page of the message.
@@ -225,11 +225,4 @@ fn When(faults: Faults) -> impl IntoView {
             <input type="hidden" name="minutes_east" prop:value=east value=east.get_untracked() />
         </details>
     }
-}
-
-/// How far east of UTC the viewer's zone is then: half of the year it may be another hour.
-#[expect(clippy::cast_possible_truncation, reason = "a day has 1440 minutes")]
-fn minutes_east(local: &str) -> String {
-    let west = js_sys::Date::new(&JsValue::from_str(local)).get_timezone_offset();
-    if west.is_nan() { String::new() } else { (-west as i64).to_string() }
 }

@@ -3,6 +3,8 @@
 use super::{
     HERE, StateBadge,
     dialog::{DeleteDialog, EnrollDialog},
+    forecast::ForecastOfSequence,
+    progress::{progress, refused},
     run::Runs,
 };
 use crate::{
@@ -17,7 +19,6 @@ use crate::{
     ui::part::{
         badge::ChannelBadge,
         error_box::ErrorBox,
-        form::sentence,
         late::late,
         live::Live,
         page_head::PageHead,
@@ -95,6 +96,7 @@ fn Whole(report: Story) -> impl IntoView {
             None => Either::Right(move || sequence.get().map(|sequence| view! { <Head sequence /> })),
         }}
         <Enrolled />
+        <ForecastOfSequence />
         {move || told.get().map(|report| view! { <Steps report /> })}
     }
 }
@@ -102,7 +104,8 @@ fn Whole(report: Story) -> impl IntoView {
 #[component]
 fn Head(sequence: Sequence) -> impl IntoView {
     let to = format!("{HERE}/{}", sequence.id);
-    let [edit, enroll, delete] = ["?edit=1", "?enroll=1", "?delete=1"].map(|rest| format!("{to}{rest}"));
+    let [edit, enroll, forecast, delete] =
+        ["?edit=1", "?enroll=1", "?forecast=1", "?delete=1"].map(|rest| format!("{to}{rest}"));
     let plan = &sequence.plan;
     let mut rules = vec![match &plan.window {
         Some(window) => window.words(),
@@ -122,6 +125,9 @@ fn Head(sequence: Sequence) -> impl IntoView {
             <StateBadge is_active=sequence.is_active />
             <a id="enroll-leads" class="btn" href=enroll data-noscroll="">
                 "Enroll leads"
+            </a>
+            <a class="btn" href=forecast data-noscroll="">
+                "Forecast"
             </a>
             <a class="btn" href=edit.clone()>
                 "Edit"
@@ -145,33 +151,7 @@ fn Switch(id: SequenceId, is_active: bool, edit: String) -> impl IntoView {
     });
     let (value, words, class) = if is_active { ("no", "Pause", "") } else { ("yes", "Switch on", "primary") };
     let edit = StoredValue::new(edit);
-    let why = move || {
-        switch.failure().get().map(|error| {
-            let fault = |fault: &crate::domain::field_error::FieldError| {
-                // What is wrong with its accounts is a sentence already.
-                let does_lack_account = fault.field == "account_ids";
-                let (what, edit_it) = match fault.field.as_str() {
-                    "account_ids" => (fault.message.clone(), "edit the sequence"),
-                    "steps" => (format!("the number of steps {}", fault.message), "Edit the sequence"),
-                    _ => (format!("the {} {}", fault.subject(), fault.message), "Edit the sequence"),
-                };
-                view! {
-                    <li>
-                        {sentence(&what)} " "
-                        {does_lack_account.then(|| view! { <a href="/accounts?add=1">"Connect an account"</a> " or " })}
-                        <a href=edit.get_value()>{edit_it}</a>
-                    </li>
-                }
-            };
-            let faults = error.fields.0.iter().map(fault).collect_view();
-            view! {
-                <div class="notice bad">
-                    <b>{sentence(&error.message)}</b>
-                    <ul>{faults}</ul>
-                </div>
-            }
-        })
-    };
+    let why = move || switch.failure().get().map(|error| refused(&error, edit.get_value(), "sequence"));
     view! {
         <PostForm to=switch>
             <input type="hidden" name="id" value=id.to_string() />
@@ -259,7 +239,7 @@ fn delay(at: usize, hours: u32) -> String {
     }
 }
 
-/// The numbers of a step, as a bar and as text. The bar is SVG: the content security policy allows no inline styles.
+/// The numbers of a step.
 fn counted(counts: StepCounts) -> impl IntoView {
     let parts = [
         ("waiting", counts.waiting),
@@ -268,14 +248,6 @@ fn counted(counts: StepCounts) -> impl IntoView {
         ("delivered", counts.delivered),
         ("failed", counts.failed),
     ];
-    let total: u64 = parts.iter().map(|(_, count)| u64::from(*count)).sum();
-    let mut before = 0_u64;
-    let tenths = |count: u64| format!("{}.{}%", count * 100 / total.max(1), count * 1000 / total.max(1) % 10);
-    let bar = parts.map(|(class, count)| {
-        let x = before;
-        before += u64::from(count);
-        (count > 0).then(|| view! { <rect class=class x=tenths(x) width=tenths(u64::from(count)) height="100%" /> })
-    });
     let numbers = [
         ("waiting", "Waiting", counts.waiting),
         ("queued", "Queued", counts.queued),
@@ -284,20 +256,7 @@ fn counted(counts: StepCounts) -> impl IntoView {
         ("replied", "Replied", counts.replied),
         ("failed", "Failed", counts.failed),
     ];
-    let number = |(class, label, count): (&'static str, &'static str, u32)| {
-        view! {
-            <div class=class>
-                <dt>{label}</dt>
-                <dd>{count}</dd>
-            </div>
-        }
-    };
-    view! {
-        <svg class="stacked" aria-hidden="true">
-            {bar.into_iter().collect_view()}
-        </svg>
-        <dl class="numbers">{numbers.map(number).into_iter().collect_view()}</dl>
-    }
+    progress(parts, numbers)
 }
 
 #[wasm_split(sequence_page, wasm_split_path = leptos::wasm_split, fallible)]

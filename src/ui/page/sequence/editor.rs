@@ -3,15 +3,16 @@
 //! Without a script the buttons that change the list ask for the page anew, with what was typed in its address: nothing is
 //! stored, and what comes back is the list as it would be.
 
-use super::{HERE, NEW, OPEN, step::Steps};
+use super::{
+    HERE, NEW, OPEN,
+    field::{Accounts, Fault, Hours},
+    step::Steps,
+};
 use crate::{
     api::sequence::{SaveSequence, load_editor},
-    domain::{
-        sequence::{
-            Choice, Choices, Sequence, SequenceForm,
-            draft::{Draft, Fields},
-        },
-        window::DAYS,
+    domain::sequence::{
+        Choices, Sequence, SequenceForm,
+        draft::{Draft, Fields},
     },
     ui::part::{
         error_box::{ErrorBox, FormError},
@@ -79,15 +80,6 @@ fn Editor(sequence: Option<Sequence>, choices: Choices) -> impl IntoView {
     };
     let id = sequence.map(|sequence| sequence.id.to_string()).unwrap_or_default();
     let Draft { name, steps, stop_on_reply, stop_tags, has_window, window, skip_holidays, accounts } = draft;
-    let (from, to) = (window.from.clone(), window.to.clone());
-    let day = move |(at, day): (usize, &'static str)| {
-        view! {
-            <label class="check">
-                <input type="checkbox" name=format!("days[{day}]") checked=window.has_day(at) />
-                {format!("{}{}", day[..1].to_uppercase(), &day[1..])}
-            </label>
-        }
-    };
     view! {
         <PostForm to=action>
             // Enter in a field presses the first button of a form, which must not be one that moves a step.
@@ -103,40 +95,7 @@ fn Editor(sequence: Option<Sequence>, choices: Choices) -> impl IntoView {
                 </section>
                 <section class="card inner stack">
                     <h2>"When messages may leave"</h2>
-                    <fieldset class="stack">
-                        <legend class="unseen">"When messages may leave"</legend>
-                        <label class="check">
-                            <input type="radio" name="rule[hours]" value="any" checked=!has_window />
-                            "At any time"
-                        </label>
-                        <label class="check">
-                            <input type="radio" name="rule[hours]" value="window" checked=has_window />
-                            "On some days and hours, by each lead's clock"
-                        </label>
-                        <div class="window stack">
-                            <div class="row" role="group" aria-label="Days">
-                                {DAYS.into_iter().enumerate().map(day).collect_view()}
-                            </div>
-                            <Fault of="window.days" faults />
-                            <div class="pairs">
-                                <Field name="rule[from]" fault="window.from" label="From" value=from required=false faults />
-                                <Field
-                                    name="rule[to]"
-                                    fault="window.to"
-                                    label="Until"
-                                    value=to
-                                    required=false
-                                    hint="24:00 is the end of the day."
-                                    faults
-                                />
-                            </div>
-                        </div>
-                        <Fault of="window" faults />
-                    </fieldset>
-                    <label class="check">
-                        <input type="checkbox" name="rule[skip_holidays]" value="yes" checked=skip_holidays />
-                        <span>"Not on holidays (" <a href="/settings">"settings"</a> ")"</span>
-                    </label>
+                    <Hours has_window window skip_holidays faults />
                 </section>
                 <section class="card inner stack">
                     <h2>"When it ends for a lead"</h2>
@@ -156,7 +115,7 @@ fn Editor(sequence: Option<Sequence>, choices: Choices) -> impl IntoView {
                 </section>
                 <section class="card inner stack">
                     <h2>"Who sends"</h2>
-                    <Accounts all=choices.accounts chosen=accounts />
+                    <Accounts all=choices.accounts chosen=accounts then="switch the sequence on" />
                     <Fault of="account_ids" faults />
                 </section>
                 <div>
@@ -173,36 +132,4 @@ fn Editor(sequence: Option<Sequence>, choices: Choices) -> impl IntoView {
             </div>
         </PostForm>
     }
-}
-
-/// A fault of what is no single field.
-#[component]
-fn Fault(of: &'static str, faults: Faults) -> impl IntoView {
-    move || faults.of(of).map(|text| view! { <p class="field"><span class="fault">{text}</span></p> })
-}
-
-#[component]
-fn Accounts(all: Vec<Choice>, chosen: Vec<String>) -> impl IntoView {
-    if all.is_empty() {
-        return view! {
-            <p class="soft">
-                "There is no account yet. " <a href="/accounts?add=1">"Connect one"</a> " before you switch the sequence on."
-            </p>
-        }
-        .into_any();
-    }
-    let account = move |account: Choice| {
-        let is_chosen = chosen.contains(&account.id);
-        view! {
-            <label class="check">
-                <input type="checkbox" name=format!("accounts[{}]", account.id) checked=is_chosen />
-                <span>{account.label} " " <span class=format!("badge {}", account.channel.as_str())>{account.channel.label()}</span></span>
-            </label>
-        }
-    };
-    view! {
-        <p class="soft">"These accounts share the work. Without a tick all active ones do."</p>
-        <div class="stack" role="group" aria-label="Accounts">{all.into_iter().map(account).collect_view()}</div>
-    }
-    .into_any()
 }

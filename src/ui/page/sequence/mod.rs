@@ -3,7 +3,10 @@
 mod detail;
 mod dialog;
 mod editor;
+pub(in crate::ui::page) mod field;
+pub(in crate::ui::page) mod forecast;
 pub mod one;
+pub(in crate::ui::page) mod progress;
 mod run;
 mod step;
 
