@@ -258,7 +258,7 @@ async fn campaigns_are_moved_on_and_held_without_walking_through_what_has_left()
     for (part, by) in [
         ("coalesce(send_at, 0) <= $1 order by id", "campaign_open"),
         ("select min(coalesce(send_at, 0)) from campaign", "campaign_open"),
-        ("and stop_reason is not null group by stop_reason", "enrollment_stopped (sequence_id=?)"),
+        ("and stop_reason is not null group by stop_reason", "enrollment_stopped (sequence_id=?"),
         ("s.kind = 'sequence' and s.id < $2", "sequence_page (organization_id=? AND kind=? AND id<?)"),
         ("c.organization_id = $1 and c.id < $2", "campaign_page (organization_id=? AND id<?)"),
         ("and lead_id > $3", "enrollment_active (sequence_id=? AND lead_id>?)"),

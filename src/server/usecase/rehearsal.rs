@@ -157,7 +157,7 @@ async fn rehearse(
     let _turn = timeout(TURN, app.rehearsing.acquire()).await.map_err(|_| busy())?.map_err(|_| busy())?;
     let (deadline, start) = (Instant::now() + patience, app.clock.now());
     let stage = Stage::open(app).await?;
-    copy(who, &stage.db, campaign, wanted).await?;
+    copy(who, &stage.db, (sequence, campaign), wanted).await?;
     let (clock, sender) = (Arc::new(VirtualClock::new(start)), Arc::new(Imagined::default()));
     let imagined = app.imagine(stage.db.clone(), clock.clone(), sender.clone());
     let actor = Who { app: imagined.clone(), ..who.clone() };
@@ -197,7 +197,12 @@ async fn is_gathered(actor: &Who, campaign: &str) -> Result<bool, Error> {
 }
 
 /// Copies what the forecast depends on, as it is at one instant.
-async fn copy(who: &Who, to: &Db, campaign: &str, wanted: Option<&Wanted>) -> Result<(), Error> {
+async fn copy(
+    who: &Who,
+    to: &Db,
+    (sequence, campaign): (&SequenceId, &str),
+    wanted: Option<&Wanted>,
+) -> Result<(), Error> {
     let (app, organization, now) = (&who.app, &who.organization.id, who.app.clock.now());
     let (since, day) = (now.plus(-LOOKS_BACK), day_of(now.plus(-LOOKS_BACK), "UTC").0);
     let from = &app.db;
@@ -208,7 +213,9 @@ async fn copy(who: &Who, to: &Db, campaign: &str, wanted: Option<&Wanted>) -> Re
             let accounts = store::account::list(from, organization).await?;
             let mut sequences = store::rehearsal::list_active(from, organization).await?;
             // One that is held goes on in the forecast.
-            sequences.extend(campaign.parse().ok().map(|id| sequence_of(&id)).filter(|own| !sequences.contains(own)));
+            if !sequences.contains(sequence) {
+                sequences.push(sequence.clone());
+            }
             let mut copy = Copy { from, dialect, to, organization };
             copy.frame(campaign, &day).await?;
             match wanted {
@@ -229,11 +236,10 @@ async fn copy(who: &Who, to: &Db, campaign: &str, wanted: Option<&Wanted>) -> Re
                 }
                 None => {}
             }
-            for sequence in &sequences {
+            for one in &sequences {
                 let mut after = None;
                 loop {
-                    let leads =
-                        store::rehearsal::list_on_the_way(copy.from, organization, sequence, after.as_ref()).await?;
+                    let leads = store::rehearsal::list_on_the_way(copy.from, organization, one, after.as_ref()).await?;
                     let Some(last) = leads.last() else { break };
                     after = Some(last.clone());
                     add(&mut copy, &mut people, leads, since).await?;
