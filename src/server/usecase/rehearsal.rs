@@ -242,7 +242,7 @@ async fn copy(who: &Who, to: &Db, campaign: &str, wanted: Option<&Wanted>) -> Re
             for stored in &accounts {
                 let mut place = Some((i64::MIN, String::new()));
                 while let Some(at) = place {
-                    let (leads, next) = copy.queue(&stored.account.id, at).await?;
+                    let (leads, next) = copy.queue(&stored.account.id, at, campaign).await?;
                     add(&mut copy, &mut people, leads, since).await?;
                     place = next;
                 }
