@@ -42,7 +42,7 @@ test("a campaign is written, foreseen, refused without an account, started, paus
   await page.getByRole("radio", { name: "Later" }).check();
   await page.getByLabel("Not before").fill("2020-01-01T09:00");
   await page.getByRole("button", { name: "Save draft" }).click();
-  await expect(page.getByText("Is in the past.")).toBeVisible();
+  await expect(page.locator("#f-send_at-fault")).toHaveText("Is in the past.");
   await page.getByRole("radio", { name: "As soon as it is started" }).check();
   await page.getByRole("button", { name: "Save draft" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Spring" })).toBeVisible();

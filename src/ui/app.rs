@@ -3,13 +3,12 @@
 use super::{
     page::{
         account::Accounts,
-        campaign::{CampaignsPage, one::CampaignPage},
         dashboard::DashboardPage,
         import::{ImportsPage, detail::ImportDetailPage},
         lead::{LeadsPage, detail::LeadDetailPage},
         message::{MessagesPage, detail::MessageDetailPage},
         not_found::NotFound,
-        sequence::{SequencesPage, one::SequencePage},
+        outreach::OutreachPage,
         settings::SettingsPage,
         sign_in::SignInPage,
         suppression::SuppressionsPage,
@@ -79,10 +78,10 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/templates/:id") ssr=SsrMode::Async view={Lazy::<TemplatePage>::new()} />
                     <Route path=path!("/messages") ssr=SsrMode::Async view={Lazy::<MessagesPage>::new()} />
                     <Route path=path!("/messages/:id") ssr=SsrMode::Async view={Lazy::<MessageDetailPage>::new()} />
-                    <Route path=path!("/campaigns") ssr=SsrMode::Async view={Lazy::<CampaignsPage>::new()} />
-                    <Route path=path!("/campaigns/:id") ssr=SsrMode::Async view={Lazy::<CampaignPage>::new()} />
-                    <Route path=path!("/sequences") ssr=SsrMode::Async view={Lazy::<SequencesPage>::new()} />
-                    <Route path=path!("/sequences/:id") ssr=SsrMode::Async view={Lazy::<SequencePage>::new()} />
+                    <Route path=path!("/campaigns") ssr=SsrMode::Async view={Lazy::<OutreachPage>::new()} />
+                    <Route path=path!("/campaigns/:id") ssr=SsrMode::Async view={Lazy::<OutreachPage>::new()} />
+                    <Route path=path!("/sequences") ssr=SsrMode::Async view={Lazy::<OutreachPage>::new()} />
+                    <Route path=path!("/sequences/:id") ssr=SsrMode::Async view={Lazy::<OutreachPage>::new()} />
                     <Route path=path!("/suppressions") ssr=SsrMode::Async view={Lazy::<SuppressionsPage>::new()} />
                     <Route path=path!("/settings") ssr=SsrMode::Async view={Lazy::<SettingsPage>::new()} />
                 </ParentRoute>

@@ -112,10 +112,10 @@ const LAST: Sql = messages!(of_ids!(
      and m.accepted_at is not null order by m.accepted_at desc limit 1), (select m.id from message m where m.lead_id = x.id \
      and m.direction = 'inbound' order by m.id desc limit 1))"
 ));
-/// What else waits in an account's queue, in the order in which it leaves.
+/// What else waits in an account's queue, in the order in which it leaves; what is held, of the campaign itself alone.
 const QUEUE: Sql = messages!(plain!(
-    "message t where t.account_id = $1 and t.organization_id = $2 and t.status = 'queued' and t.due_at < 9000000000000000 \
-     and (t.due_at, t.id) > ($3, $4) order by t.due_at, t.id limit $5"
+    "message t where t.account_id = $1 and t.organization_id = $2 and t.status = 'queued' and (t.due_at < 9000000000000000 \
+     or t.sequence_id = $6) and (t.due_at, t.id) > ($3, $4) order by t.due_at, t.id limit $5"
 ));
 /// Who is on the way in a sequence.
 const ACTIVE: &str = "select lead_id from enrollment where sequence_id = $1 and status = 'active' and organization_id = $2 and lead_id > $3 \
@@ -241,14 +241,16 @@ impl Copy<'_> {
         Ok(())
     }
 
-    /// What waits in an account's queue after a place in it: for whom, and the next place; `None` at its end.
+    /// What waits in an account's queue after a place in it: for whom, and the next place; `None` at its end. What is
+    /// held waits for nobody, but for that of `campaign`, which goes on in its forecast.
     pub async fn queue(
         &mut self,
         account: &AccountId,
         (due_at, id): (i64, String),
+        campaign: &str,
     ) -> sqlx::Result<(Vec<LeadId>, Option<(i64, String)>)> {
         let whose = self.organization.as_str();
-        let text = copy!(self, [QUEUE, PUT_MESSAGES], account.as_str(), whose, due_at, &id, i64::from(PAGE));
+        let text = copy!(self, [QUEUE, PUT_MESSAGES], account.as_str(), whose, due_at, &id, i64::from(PAGE), campaign);
         let rows: Vec<Last> = gathered(&text)?;
         let next = rows.last().map(|last| (last.due_at, last.id.clone()));
         Ok((rows.into_iter().filter_map(|row| row.lead_id).collect(), next))

@@ -248,7 +248,7 @@ async fn copy(
             for stored in &accounts {
                 let mut place = Some((i64::MIN, String::new()));
                 while let Some(at) = place {
-                    let (leads, next) = copy.queue(&stored.account.id, at).await?;
+                    let (leads, next) = copy.queue(&stored.account.id, at, campaign).await?;
                     add(&mut copy, &mut people, leads, since).await?;
                     place = next;
                 }

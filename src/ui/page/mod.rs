@@ -7,6 +7,7 @@ pub mod import;
 pub mod lead;
 pub mod message;
 pub mod not_found;
+pub mod outreach;
 mod rules;
 pub mod sequence;
 pub mod settings;

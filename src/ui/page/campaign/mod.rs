@@ -9,8 +9,8 @@ use crate::{
     api::campaign::list_campaigns,
     domain::campaign::{Campaign, CampaignState, Told},
     ui::part::{
-        badge::ChannelBadge, empty_state::EmptyState, icon::Icon, lazy::lazy_page, listing::Listing, live::Live,
-        page_head::PageHead, pager::address, time::Time,
+        badge::ChannelBadge, empty_state::EmptyState, icon::Icon, listing::Listing, live::Live, page_head::PageHead,
+        pager::address, time::Time,
     },
 };
 use leptos::prelude::*;
@@ -21,15 +21,9 @@ const HERE: &str = "/campaigns";
 /// In place of an id: one that is not there yet.
 const NEW: &str = "new";
 
-// In one part with the pages of sequences, whose forms, numbers and forecast it shares.
-lazy_page! {
-    /// The page, loaded when it is visited.
-    CampaignsPage, sequence_page, Campaigns
-}
-
 /// The page.
 #[component]
-fn Campaigns() -> impl IntoView {
+pub fn Campaigns() -> impl IntoView {
     let live = Live::get();
     let query = use_query_map();
     let cursor = Memo::new(move |_| query.with(|query| query.get("cursor")));

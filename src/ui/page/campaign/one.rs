@@ -1,18 +1,12 @@
 //! One campaign: what came of it, or its editor when the address asks for that. A route for each would weigh on the first load.
 
 use super::{NEW, detail::CampaignOf, editor::EditorOf};
-use crate::ui::part::lazy::lazy_page;
 use leptos::{either::Either, prelude::*};
 use leptos_router::hooks::{use_params_map, use_query_map};
 
-lazy_page! {
-    /// The page, loaded when it is visited.
-    CampaignPage, sequence_page, One
-}
-
 /// The page.
 #[component]
-fn One() -> impl IntoView {
+pub fn CampaignPage() -> impl IntoView {
     let (params, query) = (use_params_map(), use_query_map());
     let edited = Memo::new(move |_| {
         let id = params.with(|params| params.get("id")).unwrap_or_default();

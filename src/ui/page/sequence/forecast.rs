@@ -14,10 +14,7 @@ use crate::{
     ui::part::{error_box::ErrorBox, hydrated::Hydrated, pager::address, time::Time},
 };
 use leptos::{either::EitherOf4, prelude::*};
-use leptos_router::{
-    components::Form,
-    hooks::{use_params_map, use_query_map},
-};
+use leptos_router::hooks::{use_params_map, use_query_map};
 use std::collections::BTreeMap;
 
 mod days;
@@ -117,7 +114,8 @@ fn Choose(id: Memo<String>, whom: Memo<Whom>) -> impl IntoView {
     };
     let Whom { q, all, .. } = whom.get_untracked();
     view! {
-        <Form method="GET" action=format!("{HERE}/{}", id.get_untracked())>
+        // The browser's own form: that of the router writes the address, and so the id in it, in small letters.
+        <form method="get" action=format!("{HERE}/{}", id.get_untracked())>
             <input type="hidden" name=ASKED value="1" />
             <div class="filters whom">
                 <div class="field">
@@ -139,7 +137,7 @@ fn Choose(id: Memo<String>, whom: Memo<Whom>) -> impl IntoView {
                 </label>
                 <button class="btn">"Forecast"</button>
             </div>
-        </Form>
+        </form>
         <p class="soft">"What would leave if these leads were enrolled now. Nothing is sent, and nobody is enrolled."</p>
     }
 }

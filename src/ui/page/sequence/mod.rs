@@ -14,8 +14,8 @@ use crate::{
     api::sequence::list_sequences,
     domain::{channel::Channel, sequence::Sequence},
     ui::part::{
-        badge::ChannelBadge, empty_state::EmptyState, icon::Icon, lazy::lazy_page, listing::Listing, live::Live,
-        page_head::PageHead, pager::address, time::Time,
+        badge::ChannelBadge, empty_state::EmptyState, icon::Icon, listing::Listing, live::Live, page_head::PageHead,
+        pager::address, time::Time,
     },
 };
 use leptos::prelude::*;
@@ -28,16 +28,9 @@ const NEW: &str = "new";
 /// What `edit` is when the editor shows what is stored; else it says what was done to its list.
 const OPEN: &str = "1";
 
-// One part for all pages of sequences and their dialogs: every part more multiplies the pieces that parts share, and the list of
-// all pieces belongs to the first load.
-lazy_page! {
-    /// The page, loaded when it is visited.
-    SequencesPage, sequence_page, Sequences
-}
-
 /// The page.
 #[component]
-fn Sequences() -> impl IntoView {
+pub fn Sequences() -> impl IntoView {
     let live = Live::get();
     let query = use_query_map();
     let cursor = Memo::new(move |_| query.with(|query| query.get("cursor")));
