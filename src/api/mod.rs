@@ -11,6 +11,7 @@ pub mod import;
 pub mod installation;
 pub mod lead;
 pub mod message;
+pub mod segment;
 pub mod selection;
 pub mod session;
 pub mod snippet;

@@ -18,6 +18,7 @@ mod message;
 mod month;
 mod platform;
 mod retry;
+mod segment;
 mod selection;
 mod sequence;
 mod session;

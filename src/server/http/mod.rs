@@ -16,6 +16,7 @@ mod messaging_account;
 mod pace;
 pub mod page;
 mod rules;
+mod segment;
 mod selection;
 mod sequence;
 mod session;
@@ -167,6 +168,8 @@ fn rest() -> Router<HttpState> {
         .route("/api/leads/{id}", get(lead::load).patch(lead::update).delete(lead::delete))
         .route("/api/leads/{id}/merge", post(lead::merge))
         .route("/api/leads/{id}/unmerge", post(lead::unmerge))
+        .route("/api/segments", get(segment::list).post(segment::create))
+        .route("/api/segments/{id}", get(segment::load).patch(segment::update).delete(segment::delete))
         .route("/api/sequences", get(sequence::list).post(sequence::create))
         .route("/api/sequences/{id}", get(sequence::load).patch(sequence::update).delete(sequence::delete))
         .route("/api/sequences/{id}/enroll", post(sequence::enroll))
@@ -248,6 +251,11 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("DELETE", "/api/leads/{id}"),
     ("POST", "/api/leads/{id}/merge"),
     ("POST", "/api/leads/{id}/unmerge"),
+    ("GET", "/api/segments"),
+    ("POST", "/api/segments"),
+    ("GET", "/api/segments/{id}"),
+    ("PATCH", "/api/segments/{id}"),
+    ("DELETE", "/api/segments/{id}"),
     ("GET", "/api/sequences"),
     ("POST", "/api/sequences"),
     ("GET", "/api/sequences/{id}"),

@@ -3,7 +3,6 @@
 use super::input::Input;
 use crate::{
     domain::{
-        audience::Audience,
         field_error::FieldErrors,
         id::{EnrollmentId, SequenceId},
         page::{Limit, Page},
@@ -183,9 +182,7 @@ pub async fn delete(who: Who, Path(id): Path<String>) -> Result<Json<Value>, Err
 pub async fn enroll(who: Who, Path(id): Path<String>, mut input: Input) -> Result<Json<Enrolled>, Error> {
     let id = parse_id(&id)?;
     let leads = input.texts("lead_ids");
-    let filter = input.has("filter").then(|| serde_json::from_value::<Audience>(input.value("filter")));
-    let filter =
-        filter.and_then(|filter| input.errors.check("filter", filter.map_err(|_| "must be {q, tag, conditions}")));
+    let filter = super::segment::audience(&mut input, "filter");
     if leads.is_some() == filter.is_some() && input.errors.is_empty() {
         input.errors.add("lead_ids", "or filter is required, one of them");
     }

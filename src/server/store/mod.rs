@@ -29,6 +29,7 @@ pub mod queue;
 pub mod report;
 pub mod row;
 pub mod rules;
+pub mod segment;
 pub mod selection;
 pub mod sequence;
 pub mod session;
@@ -295,6 +296,7 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         oracle::STATEMENTS,
         queue::STATEMENTS,
         rules::STATEMENTS,
+        segment::STATEMENTS,
         selection::STATEMENTS,
         sequence::STATEMENTS,
         session::STATEMENTS,

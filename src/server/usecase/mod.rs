@@ -22,6 +22,7 @@ pub mod platform;
 mod recipient;
 pub mod report;
 pub mod rules;
+pub mod segment;
 pub mod selection;
 pub mod sequence;
 pub mod session;
