@@ -2,6 +2,7 @@
 
 use super::{codec::Json, error::ApiError};
 use crate::domain::{
+    audience::Segment,
     campaign::{Campaign, CampaignStory, Told},
     id::CampaignId,
     page::Page,
@@ -35,11 +36,11 @@ pub async fn load_story(id: String) -> Result<Told<CampaignStory>, ApiError> {
     Ok(Told { campaign, template: templates.into_iter().next().unwrap_or_default() })
 }
 
-/// A campaign, what it can be made of, and the tags of leads; no id: a new one.
+/// A campaign, what it can be made of, the tags of leads, and the segments; no id: a new one.
 #[server(output = Json)]
 pub async fn load_campaign_editor(
     #[server(default)] id: String,
-) -> Result<(Option<Campaign>, Choices, Vec<String>), ApiError> {
+) -> Result<(Option<Campaign>, Choices, Vec<String>, Vec<Segment>), ApiError> {
     let who = crate::server::request().await?;
     let campaign = match id.as_str() {
         "" => None,
@@ -49,7 +50,8 @@ pub async fn load_campaign_editor(
         }
     };
     let choices = crate::server::usecase::sequence::choices(&who).await?;
-    Ok((campaign, choices, crate::server::usecase::lead::tags(&who).await?))
+    let tags = crate::server::usecase::lead::tags(&who).await?;
+    Ok((campaign, choices, tags, crate::server::usecase::segment::all(&who).await?))
 }
 
 /// Stores a new campaign as a draft, or what the draft of the `id` is now; afterwards the visitor is on its page. The fields are

@@ -14,11 +14,12 @@ use std::collections::BTreeMap;
 pub async fn list_leads(
     q: Option<String>,
     tag: Option<String>,
+    segment: Option<String>,
     cursor: Option<String>,
 ) -> Result<Page<Lead>, ApiError> {
     let who = crate::server::request().await?;
-    let (q, tag) = (q.unwrap_or_default(), tag.unwrap_or_default());
-    let asked = crate::domain::audience::Audience { q, tag, ..Default::default() };
+    let [q, tag, segment] = [q, tag, segment].map(Option::unwrap_or_default);
+    let asked = crate::domain::audience::Audience { q, tag, segment, ..Default::default() };
     let audience = asked.parse().map_err(crate::server::error::Error::from)?;
     // A cursor that cannot be is that of the first page.
     let cursor = cursor.and_then(|cursor| cursor.parse().ok());

@@ -13,6 +13,7 @@ pub mod installation;
 pub mod lead;
 pub mod message;
 pub mod rules;
+pub mod segment;
 pub mod selection;
 pub mod sequence;
 pub mod session;

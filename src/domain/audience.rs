@@ -2,8 +2,10 @@
 
 use super::{
     field_error::FieldErrors,
+    id::{SegmentId, SequenceId},
     lead::{parse_key, parse_tag},
     text::parse_line,
+    time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +15,37 @@ const CONDITIONS_MAX: usize = 20;
 const VALUE_MAX: usize = 200;
 /// The most days that a condition looks back.
 const DAYS_MAX: u32 = 3_650;
+/// The most characters of a segment's name.
+const NAME_MAX: usize = 100;
+
+/// An audience that has a name, in the shape of the API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Identifier.
+    pub id: SegmentId,
+    /// What people call it; in an organization there is one of a name.
+    pub name: String,
+    /// Whom it means. It names no other segment.
+    pub audience: Audience,
+    /// Stored.
+    pub created_at: Timestamp,
+}
+
+/// What a form for segments needs.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Choices {
+    /// The segment that is changed, or that another one begins from.
+    pub segment: Option<Segment>,
+    /// Names of custom fields that leads have.
+    pub custom: Vec<String>,
+    /// Sequences and their names.
+    pub sequences: Vec<(SequenceId, String)>,
+}
+
+/// The name of a segment: one line, without spaces around it.
+pub fn parse_name(text: &str) -> Result<String, FieldErrors> {
+    parse_line(text, NAME_MAX).map_err(|why| FieldErrors::one("name", why.to_string()))
+}
 
 /// All conditions must hold; an empty audience is everybody.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -22,6 +55,9 @@ pub struct Audience {
     pub q: String,
     /// Leads with this tag.
     pub tag: String,
+    /// Leads that the segment of this id means, as it is when it is asked; when it is gone, nobody.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub segment: String,
     /// What else must hold.
     pub conditions: Vec<Condition>,
 }
@@ -30,8 +66,8 @@ pub struct Audience {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Condition {
-    /// `name`, `company`, `email`, `phone`, `whatsapp`, `time_zone`, `tag`, `created`, `contacted`, `replied`, or `custom.` and a
-    /// name.
+    /// `name`, `company`, `email`, `phone`, `whatsapp`, `time_zone`, `any` (one of those), `tag`, `created`, `contacted`,
+    /// `replied`, `sequence` (a run through any is under way), `sequence.` and its id, or `custom.` and a name.
     pub field: String,
     /// How it is compared.
     pub op: Op,
@@ -81,10 +117,33 @@ impl Op {
         matches!(self, Self::Within | Self::NotWithin)
     }
 
-    fn has_value(self) -> bool {
+    /// False when there is nothing to compare with.
+    pub fn has_value(self) -> bool {
         !matches!(self, Self::IsSet | Self::IsNotSet)
     }
+
+    /// Reads the name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        OPS.into_iter().find(|op| op.as_str() == name)
+    }
+
+    /// Whether it can be asked of a field; of none when there is no such field.
+    pub fn fits(self, field: &str) -> bool {
+        let is_text = TEXT_FIELDS.contains(&field) || field.starts_with("custom.");
+        let is_run = field == "sequence" || field.starts_with("sequence.");
+        match self {
+            Self::Within | Self::NotWithin => TIME_FIELDS.contains(&field),
+            Self::IsSet | Self::IsNotSet => is_text || is_run || field == "tag" || TIME_FIELDS.contains(&field),
+            Self::Is | Self::IsNot => is_text || field == "tag",
+            Self::Contains => is_text || field == "any",
+            Self::StartsWith => is_text,
+        }
+    }
 }
+
+/// All ways to compare.
+pub const OPS: [Op; 8] =
+    [Op::Is, Op::IsNot, Op::Contains, Op::StartsWith, Op::IsSet, Op::IsNotSet, Op::Within, Op::NotWithin];
 
 /// Fields of text that conditions may name, beside custom ones.
 pub const TEXT_FIELDS: [&str; 6] = ["name", "company", "email", "phone", "whatsapp", "time_zone"];
@@ -95,6 +154,9 @@ impl Audience {
     /// Whom it means, for people: "Leads with the tag fair".
     pub fn words(&self) -> String {
         let mut parts = Vec::new();
+        if !self.segment.is_empty() {
+            parts.push("of a segment".to_owned());
+        }
         if !self.tag.is_empty() {
             parts.push(format!("with the tag {}", self.tag));
         }
@@ -120,6 +182,13 @@ impl Audience {
             "" => String::new(),
             tag => errors.check("tag", parse_tag(tag)).unwrap_or_default(),
         };
+        let segment = match self.segment.trim() {
+            "" => String::new(),
+            id => {
+                let id = id.parse::<SegmentId>().map_err(|_| NO_SEGMENT);
+                errors.check("segment", id).map(|id| id.to_string()).unwrap_or_default()
+            }
+        };
         if self.conditions.len() > CONDITIONS_MAX {
             errors.add("conditions", format!("must be at most {CONDITIONS_MAX}"));
         }
@@ -128,9 +197,39 @@ impl Audience {
             errors.check("conditions", parsed)
         });
         let conditions = conditions.collect();
-        if errors.is_empty() { Ok(Self { q, tag, conditions }) } else { Err(errors) }
+        if errors.is_empty() { Ok(Self { q, tag, segment, conditions }) } else { Err(errors) }
+    }
+
+    /// True when it means everybody.
+    pub fn is_everybody(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Those whom both mean. The segment of `other` is not looked at.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        let condition = |field: &str, op, value| Condition { field: field.to_owned(), op, value };
+        if self.q.is_empty() {
+            self.q = other.q;
+        } else if !other.q.is_empty() && other.q != self.q {
+            self.conditions.push(condition("any", Op::Contains, other.q));
+        }
+        if self.tag.is_empty() {
+            self.tag = other.tag;
+        } else if !other.tag.is_empty() && other.tag != self.tag {
+            self.conditions.push(condition("tag", Op::Is, other.tag));
+        }
+        for condition in other.conditions {
+            if !self.conditions.contains(&condition) {
+                self.conditions.push(condition);
+            }
+        }
+        self
     }
 }
+
+/// What is said of a segment that is not there.
+pub const NO_SEGMENT: &str = "is no segment that there is";
 
 impl Condition {
     fn parse(self) -> Result<Self, String> {
@@ -138,20 +237,16 @@ impl Condition {
             Some(("custom", name)) => {
                 format!("custom.{}", parse_key(name).map_err(|why| format!("{}: {why}", self.field))?)
             }
+            Some(("sequence", id)) => {
+                let id: SequenceId = id.parse().map_err(|_| format!("name the sequence {id:.60}, which is none"))?;
+                format!("sequence.{id}")
+            }
             _ => self.field.trim().to_owned(),
         };
-        let is_time = TIME_FIELDS.contains(&field.as_str());
-        let is_text = TEXT_FIELDS.contains(&field.as_str()) || field.starts_with("custom.");
-        let fits = match self.op {
-            op if op.is_of_time() => is_time,
-            Op::IsSet | Op::IsNotSet => is_time || is_text,
-            Op::Is | Op::IsNot => is_text || field == "tag",
-            _ => is_text,
-        };
-        if !is_time && !is_text && field != "tag" {
+        if !OPS.into_iter().any(|op| op.fits(&field)) {
             return Err(format!("name the field {field:.60}, which leads do not have"));
         }
-        if !fits {
+        if !self.op.fits(&field) {
             return Err(format!("cannot ask of {field} whether it {}", self.op.as_str().replace('_', " ")));
         }
         let value = if !self.op.has_value() {
@@ -196,8 +291,36 @@ mod tests {
             ("created", Op::Within, "soon"),
             ("name", Op::Is, ""),
             ("custom.größe", Op::Is, "x"),
+            ("sequence.welcome", Op::IsSet, ""),
+            ("sequence", Op::Is, "x"),
+            ("any", Op::Is, "x"),
         ] {
             assert!(parse(field, op, value).is_err(), "{field} {op:?} {value}");
+        }
+    }
+
+    #[test]
+    fn two_audiences_together_mean_those_of_both() {
+        let ours = Audience { q: "lee".into(), tag: "vip".into(), ..Audience::default() };
+        let active = parse("replied", Op::Within, "30").expect("a condition");
+        let other =
+            Audience { q: "north".into(), tag: "fair".into(), conditions: vec![active.clone()], ..Audience::default() };
+        let both = ours.clone().and(other.clone());
+        let any = Condition { field: "any".into(), op: Op::Contains, value: "north".into() };
+        let fair = Condition { field: "tag".into(), op: Op::Is, value: "fair".into() };
+        assert_eq!((both.q.as_str(), both.tag.as_str()), ("lee", "vip"));
+        assert_eq!(both.conditions, [any, fair, active]);
+        // What is together is an audience that can be stored, and once is enough.
+        assert_eq!(both.clone().parse(), Ok(both.clone()));
+        assert_eq!(both.clone().and(both.clone()), both);
+        assert_eq!(Audience::default().and(other.clone()), other);
+        assert!(Audience::default().is_everybody() && !ours.is_everybody());
+    }
+
+    #[test]
+    fn every_way_to_compare_has_one_name() {
+        for op in OPS {
+            assert_eq!(Op::from_name(op.as_str()), Some(op));
         }
     }
 }

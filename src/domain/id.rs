@@ -69,6 +69,8 @@ ids! {
     MessageId;
     /// A person to reach.
     LeadId;
+    /// Leads that have a name together.
+    SegmentId;
     /// An address that nothing may be sent to.
     SuppressionId;
     /// A text with variables.

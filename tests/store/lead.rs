@@ -153,6 +153,13 @@ async fn an_audience_means_those_of_whom_all_its_conditions_hold() {
             ("contacted", Op::IsSet, "", &nobody),
             ("contacted", Op::IsNotSet, "", &both),
             ("replied", Op::NotWithin, "30", &both),
+            ("created", Op::IsSet, "", &both),
+            ("tag", Op::IsSet, "", &both),
+            ("tag", Op::IsNotSet, "", &nobody),
+            ("any", Op::Contains, "NORTHWIND", &kim),
+            ("any", Op::Contains, "1415555", &kim),
+            ("sequence", Op::IsSet, "", &nobody),
+            ("sequence.01JDF3ZS0V8R4C7N2Q9W5K6M1T", Op::IsNotSet, "", &both),
         ] {
             let meant = found(&db, &ours, &audience(vec![condition(field, op, value)])).await;
             assert_eq!(meant, who, "{field} {op:?} {value}");

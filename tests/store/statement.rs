@@ -185,6 +185,53 @@ async fn leads_are_found_by_an_index_whatever_is_asked() {
 }
 
 #[tokio::test]
+async fn what_an_audience_asks_of_a_lead_is_one_look_into_an_index() {
+    for page in ["and l.id < $4 and l.id >= $5", "and g.lead_id < $4 and g.lead_id >= $5"] {
+        let plan = plan(page).await;
+        for by in [
+            "INDEX message_contacted (lead_id=? AND accepted_at>?)",
+            "COVERING INDEX message_replied (lead_id=?)",
+            "COVERING INDEX enrollment_running (lead_id=?",
+            "COVERING INDEX lead_tag_lead (lead_id=?",
+        ] {
+            assert!(plan.contains(by), "{by} is not how it goes:\n{plan}");
+        }
+        assert!(!plan.contains("TEMP B-TREE"), "nothing is sorted:\n{plan}");
+    }
+    let plan = plan("from segment s where s.organization_id = $1").await;
+    assert!(plan.contains("segment_page (organization_id=? AND id<?)"), "{plan}");
+}
+
+/// On PostgreSQL a plan depends on what there is: with a long history one lead's newest message is still one look.
+#[tokio::test]
+async fn a_long_history_costs_an_audience_nothing_on_postgres() {
+    each_engine(async |db| {
+        if db.dialect != store::Dialect::Postgres {
+            return;
+        }
+        let organization = super::organization(&db).await;
+        let mut conn = db.read().await.expect("a connection");
+        let history = "insert into message (id, organization_id, lead_id, channel, direction, recipient, body, segments, status, \
+             due_at, accepted_at, created_at, updated_at) select 'm' || n, $1, 'l' || n % 50, 'sms', \
+             case when n % 3 = 0 then 'inbound' else 'outbound' end, '+1', 'x', 1, 'sent', n, n, n, n \
+             from generate_series(1, 20000) n";
+        sqlx::query(history).bind(organization.as_str()).execute(&mut *conn).await.expect("a history");
+        sqlx::query("analyze message").execute(&mut *conn).await.expect("counted");
+        for (part, index) in [
+            ("m.direction = 'outbound' and m.accepted_at is not null order by m.accepted_at", "message_contacted"),
+            ("m.direction = 'inbound' order by m.created_at", "message_replied"),
+        ] {
+            let text = format!("explain select 1 from message m where m.lead_id = 'l7' and {part} desc limit 1");
+            let steps = sqlx::query(sqlx::AssertSqlSafe(text)).fetch_all(&mut *conn).await.expect(part);
+            let steps: Vec<String> = steps.iter().map(|step| step.get::<String, _>(0)).collect();
+            let plan = steps.join("\n");
+            assert!(plan.contains(index) && !plan.contains("Sort"), "{part} goes so:\n{plan}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn whoever_must_not_be_written_to_is_found_by_their_fingerprint() {
     for part in [
         "cross join suppression s where s.organization_id = $2",

@@ -20,6 +20,7 @@ mod month;
 mod platform;
 mod rehearsal;
 mod retry;
+mod segment;
 mod selection;
 mod sequence;
 mod session;

@@ -21,6 +21,8 @@ pub struct Draft {
     pub template_id: String,
     /// Whether everybody is meant, and not those of a tag or a search.
     pub is_for_all: bool,
+    /// The id of a segment.
+    pub segment: String,
     /// Leads with this tag.
     pub tag: String,
     /// Leads that this finds.
@@ -40,6 +42,7 @@ impl Default for Draft {
             channel: "email".to_owned(),
             template_id: String::new(),
             is_for_all: false,
+            segment: String::new(),
             tag: String::new(),
             q: String::new(),
             is_later: false,
@@ -53,7 +56,7 @@ impl Draft {
     /// Of what is stored; its instant is in UTC.
     pub fn of(campaign: &Campaign) -> Self {
         let form = CampaignForm::from(campaign);
-        let Audience { q, tag, conditions } = form.audience;
+        let Audience { q, tag, segment, conditions } = form.audience;
         let rules = SequenceForm {
             name: form.name,
             window: form.window,
@@ -65,7 +68,8 @@ impl Draft {
             rules: Rules::of(rules),
             channel: form.channel,
             template_id: form.template_id,
-            is_for_all: q.is_empty() && tag.is_empty() && conditions.is_empty(),
+            is_for_all: q.is_empty() && tag.is_empty() && segment.is_empty() && conditions.is_empty(),
+            segment,
             tag,
             q,
             is_later: campaign.send_at.is_some(),
@@ -82,6 +86,7 @@ impl Draft {
             channel: text("message[channel]"),
             template_id: text("message[template_id]"),
             is_for_all: text("audience[who]") == "all",
+            segment: text("audience[segment]"),
             tag: text("audience[tag]"),
             q: text("audience[q]"),
             is_later: text("send[when]") == "later",
@@ -93,13 +98,15 @@ impl Draft {
     /// For the use case, with the conditions that the audience has besides. Its instant still has to be read.
     pub fn form(self, conditions: Vec<Condition>) -> Result<CampaignForm, FieldErrors> {
         let rules = self.rules.form();
-        let (tag, q) = if self.is_for_all { (String::new(), String::new()) } else { (self.tag, self.q) };
-        let is_nobody = !self.is_for_all && tag.trim().is_empty() && q.trim().is_empty() && conditions.is_empty();
+        let chosen = |text: String| if self.is_for_all { String::new() } else { text };
+        let (segment, tag, q) = (chosen(self.segment), chosen(self.tag), chosen(self.q));
+        let is_any = [&segment, &tag, &q].into_iter().any(|text| !text.trim().is_empty()) || !conditions.is_empty();
+        let is_nobody = !self.is_for_all && !is_any;
         let form = CampaignForm {
             name: rules.name,
             channel: self.channel,
             template_id: self.template_id,
-            audience: Audience { q, tag, conditions },
+            audience: Audience { q, tag, segment, conditions },
             account_ids: rules.account_ids,
             send_at: String::new(),
             window: rules.window,

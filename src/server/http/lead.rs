@@ -72,18 +72,28 @@ pub async fn create(who: Who, input: Input) -> Result<(StatusCode, Json<Lead>), 
     Ok((StatusCode::CREATED, Json(lead::create(&who, &form).await?)))
 }
 
-/// Whom the parameters of a list mean.
+/// Whom the parameters of a list mean: `audience` as JSON, and what stands beside it.
 pub fn audience(params: &HashMap<String, String>) -> Result<Audience, FieldErrors> {
     let param = |name: &str| params.get(name).map(|text| text.trim()).filter(|text| !text.is_empty());
     let mut errors = FieldErrors::default();
+    let whole = param("audience").map_or(Ok(Audience::default()), serde_json::from_str);
+    let whole = errors.check("audience", whole.map_err(|_| "must be {q, tag, segment, conditions} as JSON"));
     let conditions = param("conditions").map_or(Ok(Vec::new()), serde_json::from_str);
     let conditions = errors.check("conditions", conditions.map_err(|_| "must be a list of {field, op, value} as JSON"));
-    let asked = Audience {
+    let mut asked = Audience {
         q: param("q").unwrap_or_default().to_owned(),
         tag: param("tag").unwrap_or_default().to_owned(),
+        segment: param("segment").unwrap_or_default().to_owned(),
         conditions: conditions.unwrap_or_default(),
     };
-    let (audience, ()) = FieldErrors::both(asked.parse(), if errors.is_empty() { Ok(()) } else { Err(errors) })?;
+    let whole = whole.unwrap_or_default();
+    if asked.segment.is_empty() {
+        asked.segment.clone_from(&whole.segment);
+    } else if !whole.segment.is_empty() && whole.segment != asked.segment {
+        errors.add("segment", "is not the one of the audience");
+    }
+    let (audience, ()) =
+        FieldErrors::both(asked.and(whole).parse(), if errors.is_empty() { Ok(()) } else { Err(errors) })?;
     Ok(audience)
 }
 

@@ -17,6 +17,7 @@ mod messaging_account;
 mod pace;
 pub mod page;
 mod rules;
+mod segment;
 mod selection;
 mod sequence;
 mod session;
@@ -176,6 +177,8 @@ fn rest() -> Router<HttpState> {
         .route("/api/campaigns/{id}/resume", post(campaign::resume))
         .route("/api/campaigns/{id}/cancel", post(campaign::cancel))
         .route("/api/campaigns/{id}/retry", post(campaign::retry))
+        .route("/api/segments", get(segment::list).post(segment::create))
+        .route("/api/segments/{id}", get(segment::load).patch(segment::update).delete(segment::delete))
         .route("/api/sequences", get(sequence::list).post(sequence::create))
         .route("/api/sequences/{id}", get(sequence::load).patch(sequence::update).delete(sequence::delete))
         .route("/api/sequences/{id}/forecast", post(sequence::forecast))
@@ -269,6 +272,11 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST", "/api/campaigns/{id}/resume"),
     ("POST", "/api/campaigns/{id}/cancel"),
     ("POST", "/api/campaigns/{id}/retry"),
+    ("GET", "/api/segments"),
+    ("POST", "/api/segments"),
+    ("GET", "/api/segments/{id}"),
+    ("PATCH", "/api/segments/{id}"),
+    ("DELETE", "/api/segments/{id}"),
     ("GET", "/api/sequences"),
     ("POST", "/api/sequences"),
     ("GET", "/api/sequences/{id}"),

@@ -3,7 +3,6 @@
 use super::{campaign::listed, input::Input};
 use crate::{
     domain::{
-        audience::Audience,
         field_error::FieldErrors,
         id::{EnrollmentId, SequenceId},
         page::{Limit, Page},
@@ -184,9 +183,7 @@ pub async fn delete(who: Who, Path(id): Path<String>) -> Result<Json<Value>, Err
 /// `{lead_ids}` or `{filter}`.
 fn wanted(mut input: Input) -> Result<Wanted, Error> {
     let leads = input.texts("lead_ids");
-    let filter = input.has("filter").then(|| serde_json::from_value::<Audience>(input.value("filter")));
-    let filter =
-        filter.and_then(|filter| input.errors.check("filter", filter.map_err(|_| "must be {q, tag, conditions}")));
+    let filter = super::segment::audience(&mut input, "filter");
     if leads.is_some() == filter.is_some() && input.errors.is_empty() {
         input.errors.add("lead_ids", "or filter is required, one of them");
     }

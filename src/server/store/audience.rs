@@ -15,33 +15,26 @@ use crate::domain::{
     time::{DAY, Timestamp},
 };
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// The text of the field that a condition names.
 macro_rules! text {
     (sqlite) => {
-        text!("l.custom ->> x.custom")
+        text!("l.custom ->> x.rest")
     };
     (postgres) => {
-        text!("cast(l.custom as json) ->> x.custom")
+        text!("cast(l.custom as json) ->> x.rest")
     };
     ($custom:literal) => {
         concat!(
             "coalesce(case x.field when 'name' then l.name when 'company' then l.company when 'email' then l.email \
              when 'phone' then l.phone_number when 'whatsapp' then l.whatsapp_number when 'time_zone' then l.time_zone \
-             when 'created' then 'yes' when 'contacted' then cast(",
-            contacted!(),
-            " as text) when 'replied' then cast(",
-            replied!(),
-            " as text) else ",
+             when 'any' then l.name || '\n' || coalesce(l.company, '') || '\n' || coalesce(l.email, '') || '\n' || \
+             coalesce(l.phone, '') || '\n' || coalesce(l.phone_number, '') || '\n' || coalesce(l.whatsapp_number, '') \
+             when 'custom' then ",
             $custom,
             " end, '')"
         )
-    };
-}
-/// Whether a lead has the tag that a condition names.
-macro_rules! tagged {
-    () => {
-        "exists (select 1 from lead_tag t where t.organization_id = l.organization_id and t.tag = x.value and t.lead_id = l.id)"
     };
 }
 macro_rules! instant {
@@ -55,7 +48,8 @@ macro_rules! instant {
         )
     };
 }
-/// Whether the audience means a lead: the conditions $1, the organization $2, the pattern $3.
+/// Whether the audience means a lead: the conditions $1, the organization $2, the pattern $3. What cannot be read off the lead
+/// itself is one look into an index, however long the lead's history is.
 macro_rules! meant {
     ($dialect:ident) => {
         concat!(
@@ -63,28 +57,22 @@ macro_rules! meant {
              or lower(l.company) like lower($3) escape '!' or l.email like lower($3) escape '!' or l.phone_number like $3 escape '!' \
              or l.phone like $3 escape '!' or l.whatsapp_number like $3 escape '!') \
              and not exists (select 1 from ",
-            rows!($dialect, field text, custom text, op text, value text, at bigint),
-            " where not (case x.op when 'is' then case when x.field = 'tag' then ",
-            tagged!(),
-            " else lower(",
-            text!($dialect),
-            ") = lower(x.value) end when 'is_not' then case when x.field = 'tag' then not ",
-            tagged!(),
-            " else lower(",
-            text!($dialect),
-            ") <> lower(x.value) end when 'contains' then lower(",
-            text!($dialect),
-            ") like lower(x.value) escape '!' when 'starts_with' then lower(",
-            text!($dialect),
-            ") like lower(x.value) escape '!' when 'is_set' then ",
-            text!($dialect),
-            " <> '' when 'is_not_set' then ",
-            text!($dialect),
-            " = '' when 'within' then ",
+            rows!($dialect, field text, rest text, op text, value text, at bigint, wanted bigint),
+            " where x.wanted <> case when (case when x.op = 'within' or x.field in ('created', 'contacted', 'replied') then ",
             instant!(),
-            " >= x.at else ",
-            instant!(),
-            " < x.at end))"
+            // Stored instants are never 0.
+            " >= case when x.op = 'within' then x.at else 1 end \
+             when x.field = 'tag' then exists (select 1 from lead_tag t where t.lead_id = l.id \
+             and (x.op = 'is_set' or t.tag = x.value)) \
+             when x.field = 'sequence' then exists (select 1 from enrollment e where e.lead_id = l.id \
+             and e.status = 'active' and (x.rest = '' or e.sequence_id = x.rest)) \
+             when x.op = 'is' then lower(",
+            text!($dialect),
+            ") = lower(x.value) when x.op = 'like' then lower(",
+            text!($dialect),
+            ") like lower(x.value) escape '!' else ",
+            text!($dialect),
+            " <> '' end) then 1 else 0 end)"
         )
     };
 }
@@ -127,34 +115,52 @@ pub const DUAL: &[Sql] = &[LIST, LIST_TAGGED];
 /// Leads that a search reads for one page.
 pub const SEARCHED: u32 = 20_000;
 
-/// A condition as the statements read it.
+/// A condition as the statements read it: what holds, and whether it is to hold.
 #[derive(Serialize)]
 struct Asked<'a> {
     field: &'a str,
-    custom: &'a str,
+    /// What stands behind the field's dot.
+    rest: &'a str,
     op: &'static str,
     value: String,
     at: i64,
+    wanted: u8,
 }
 
 /// The conditions of an audience for $1; `now` is where days are counted back from.
 fn asked(audience: &Audience, now: Timestamp) -> String {
     let asked = audience.conditions.iter().map(|condition| {
         let days = || condition.value.parse::<i64>().unwrap_or_default();
-        let value = match condition.op {
-            Op::Contains => like(&condition.value),
-            Op::StartsWith => like(&condition.value).split_off(1),
-            _ => condition.value.clone(),
+        let (field, rest) = condition.field.split_once('.').unwrap_or((&condition.field, ""));
+        let (op, value) = match condition.op {
+            Op::Is | Op::IsNot => ("is", condition.value.clone()),
+            Op::Contains => ("like", like(&condition.value)),
+            Op::StartsWith => ("like", like(&condition.value).split_off(1)),
+            Op::IsSet | Op::IsNotSet => ("is_set", String::new()),
+            Op::Within | Op::NotWithin => ("within", String::new()),
         };
-        Asked {
-            field: &condition.field,
-            custom: condition.field.strip_prefix("custom.").unwrap_or_default(),
-            op: condition.op.as_str(),
-            value,
-            at: if matches!(condition.op, Op::Within | Op::NotWithin) { now.0 - days() * DAY } else { 0 },
-        }
+        let wanted = u8::from(!matches!(condition.op, Op::IsNot | Op::IsNotSet | Op::NotWithin));
+        let at = if op == "within" { now.0 - days() * DAY } else { 0 };
+        Asked { field, rest, op, value, at, wanted }
     });
     batch(&asked.collect::<Vec<_>>())
+}
+
+/// The audience with what its segment asks for, as that is now; `None` when the organization has no such segment.
+async fn resolved<'a>(
+    conn: &mut Conn,
+    organization: &OrganizationId,
+    audience: &'a Audience,
+) -> sqlx::Result<Option<Cow<'a, Audience>>> {
+    if audience.segment.is_empty() {
+        return Ok(Some(Cow::Borrowed(audience)));
+    }
+    let segment = match audience.segment.parse() {
+        Ok(id) => super::segment::find(conn, &id, organization).await?,
+        Err(_) => None,
+    };
+    let asked = Audience { segment: String::new(), ..audience.clone() };
+    Ok(segment.map(|segment| Cow::Owned(asked.and(segment.audience))))
 }
 
 /// One page, newest first. A search reads `searched` leads and no more: the page that it gives may be short, even empty, and
@@ -169,13 +175,16 @@ pub async fn list(
     searched: u32,
     now: Timestamp,
 ) -> sqlx::Result<Page<Lead>> {
+    let Some(audience) = resolved(conn, organization, audience).await? else {
+        return Ok(Page { data: Vec::new(), next_cursor: None });
+    };
     let cursor = cursor.map_or(NEWEST, LeadId::as_str);
     let is_search = !audience.q.is_empty() || !audience.conditions.is_empty();
     let reach = if is_search { reach(conn, organization, &audience.tag, cursor, searched).await? } else { None };
     let is_tagged = !audience.tag.is_empty();
     let query = if is_tagged { sqlx::query_as(LIST_TAGGED.of(dialect)) } else { sqlx::query_as(LIST.of(dialect)) };
     let mut query = query
-        .bind(asked(audience, now))
+        .bind(asked(&audience, now))
         .bind(organization.as_str())
         .bind(Some(&audience.q).filter(|q| !q.is_empty()).map(|q| like(q)))
         .bind(cursor)

@@ -15,13 +15,15 @@ use std::collections::HashMap;
 /// When something last left for a lead: read off its messages, so that nothing can drift from them.
 macro_rules! contacted {
     () => {
-        "(select max(m.accepted_at) from message m where m.lead_id = l.id and m.direction = 'outbound')"
+        "(select m.accepted_at from message m where m.lead_id = l.id and m.direction = 'outbound' \
+         and m.accepted_at is not null order by m.accepted_at desc limit 1)"
     };
 }
 pub(super) use contacted;
 macro_rules! replied {
     () => {
-        "(select max(m.created_at) from message m where m.lead_id = l.id and m.direction = 'inbound')"
+        "(select m.created_at from message m where m.lead_id = l.id and m.direction = 'inbound' \
+         order by m.created_at desc limit 1)"
     };
 }
 pub(super) use replied;

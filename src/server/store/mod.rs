@@ -31,6 +31,7 @@ pub mod rehearsal;
 pub mod report;
 pub mod row;
 pub mod rules;
+pub mod segment;
 pub mod selection;
 pub mod sequence;
 pub mod session;
@@ -321,6 +322,7 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         queue::STATEMENTS,
         rehearsal::STATEMENTS,
         rules::STATEMENTS,
+        segment::STATEMENTS,
         selection::STATEMENTS,
         sequence::STATEMENTS,
         session::STATEMENTS,

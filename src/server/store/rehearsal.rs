@@ -70,6 +70,11 @@ const SEQUENCE_VERSIONS: [Sql; 2] = copied!("sequence_version", [sequence_id tex
 const STOP_TAGS: [Sql; 2] = copied!("sequence_stop_tag", [sequence_id text, tag text], plain!("sequence_stop_tag t join sequence s on s.id = t.sequence_id where s.organization_id = $1"));
 // Those that go on, and the one that is asked about.
 const CAMPAIGNS: [Sql; 2] = copied!("campaign", [id text, organization_id text, state text, audience text, send_at bigint, gathered_to text, gathered_at bigint, excluded text, started_at bigint, ended_at bigint, created_at bigint, updated_at bigint], plain!("campaign t where t.organization_id = $1 and (t.state in ('scheduled', 'running') or t.id = $2)"));
+const SEGMENTS: [Sql; 2] = copied!(
+    "segment",
+    [id text, organization_id text, name text, name_key text, audience text, created_at bigint, updated_at bigint],
+    plain!("segment t where t.organization_id = $1")
+);
 const RECORD: [Sql; 2] = copied!("consent_head", [organization_id text, number bigint, first bigint, digest text, key text], plain!("consent_head t where t.organization_id = $1"));
 const SUPPRESSIONS: [Sql; 2] = copied!("suppression", [id text, organization_id text, channel text, fingerprint text, address text, reason text, source text, created_at bigint], plain!("suppression t where t.organization_id = $1 and t.id > $2 order by t.id limit $3"));
 const LEADS: [Sql; 2] = copied!("lead", [id text, organization_id text, name text, company text, email text, phone text, phone_number text, phone_key text, whatsapp text, whatsapp_number text, whatsapp_key text, time_zone text, custom text, notes text, demo_at bigint, created_at bigint, updated_at bigint], of_ids!("lead t where t.id = x.id and t.organization_id = $2"));
@@ -152,6 +157,8 @@ pub const DUAL: &[Sql] = &[
     STOP_TAGS[1],
     CAMPAIGNS[0],
     CAMPAIGNS[1],
+    SEGMENTS[0],
+    SEGMENTS[1],
     RECORD[0],
     RECORD[1],
     SUPPRESSIONS[0],
@@ -214,6 +221,7 @@ impl Copy<'_> {
         copy!(self, [SEQUENCE_VERSIONS[0], SEQUENCE_VERSIONS[1]], whose);
         copy!(self, [STOP_TAGS[0], STOP_TAGS[1]], whose);
         copy!(self, [CAMPAIGNS[0], CAMPAIGNS[1]], whose, campaign);
+        copy!(self, [SEGMENTS[0], SEGMENTS[1]], whose);
         copy!(self, [RECORD[0], RECORD[1]], whose);
         let mut after = String::new();
         loop {

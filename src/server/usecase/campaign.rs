@@ -2,7 +2,7 @@
 //! that nobody sees as such, so all that is true of steps is true of it: taken once, by its window, over the accounts that
 //! have room, and never to somebody who is to be left alone.
 
-use super::{enrollment, message, selection, sequence};
+use super::{enrollment, message, segment, selection, sequence};
 use crate::{
     domain::{
         audience::Audience,
@@ -40,6 +40,7 @@ pub async fn create(who: &Who, form: CampaignForm) -> Result<CampaignStory, Erro
     let work = async |conn: &mut Conn| {
         let mut plan = sequence.plan;
         sequence::pin(conn, who, &mut plan).await.map_err(bare)?;
+        segment::check(conn, who, &audience).await.map_err(within)?;
         let sent = Sequence {
             id: sequence_of(&id),
             name: sequence.name,
@@ -77,6 +78,7 @@ pub async fn update(
         let NewCampaign { sequence, audience, send_at } = change(CampaignForm::from(&before)).parse()?;
         let mut plan = sequence.plan;
         sequence::pin(conn, who, &mut plan).await.map_err(bare)?;
+        segment::check(conn, who, &audience).await.map_err(within)?;
         let sent = sent_by(conn, who, id).await?;
         let has_new_plan = plan != sent.plan;
         let version = sent.version + u32::from(has_new_plan);
@@ -129,6 +131,17 @@ pub async fn save(who: &Who, id: &str, draft: Typed) -> Result<CampaignId, Error
 fn bare(error: Error) -> Error {
     match error {
         Error::Api(api) if !api.fields.is_empty() => without_step(api.fields).into(),
+        other => other,
+    }
+}
+
+/// Faults of the audience by the names that a campaign has for its fields.
+fn within(error: Error) -> Error {
+    match error {
+        Error::Api(mut api) if !api.fields.is_empty() => {
+            api.fields.0.iter_mut().for_each(|fault| fault.field = format!("audience.{}", fault.field));
+            api.fields.into()
+        }
         other => other,
     }
 }

@@ -77,6 +77,7 @@ pub async fn enroll(who: &Who, id: &SequenceId, wanted: &Wanted) -> Result<Enrol
             }
         }
         Wanted::Audience(audience) => {
+            super::segment::check(&mut *app.db.read().await?, who, audience).await?;
             let (mut cursor, limit) = (None::<LeadId>, Limit::batch());
             loop {
                 let page = async {

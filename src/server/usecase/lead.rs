@@ -16,7 +16,7 @@ use crate::{
         live::Topic,
         phone,
         store::{self, Conn, merge::Merge},
-        usecase::{consent, enrollment, suppression},
+        usecase::{consent, enrollment, segment, suppression},
     },
 };
 
@@ -104,6 +104,7 @@ pub async fn profile(who: &Who, id: &LeadId) -> Result<Profile, Error> {
 pub async fn list(who: &Who, audience: &Audience, cursor: Option<&LeadId>, limit: Limit) -> Result<Page<Lead>, Error> {
     let (app, organization) = (&who.app, &who.organization.id);
     let (mut conn, now) = (app.db.read().await?, app.clock.now());
+    segment::check(&mut conn, who, audience).await?;
     let searched = store::audience::SEARCHED;
     let page =
         store::audience::list(&mut conn, app.db.dialect, organization, audience, cursor, limit, searched, now).await?;

@@ -24,6 +24,7 @@ mod recipient;
 pub mod rehearsal;
 pub mod report;
 pub mod rules;
+pub mod segment;
 pub mod selection;
 pub mod sequence;
 pub mod session;

@@ -4,6 +4,7 @@ use super::HERE;
 use crate::{
     api::campaign::{SaveCampaign, load_campaign_editor},
     domain::{
+        audience::Segment,
         campaign::{Campaign, CampaignState, draft::Draft},
         channel::Channel,
         sequence::{Choice, Choices},
@@ -42,8 +43,8 @@ pub fn EditorOf(id: String) -> impl IntoView {
                     Ok((Some(campaign), ..)) if campaign.state != CampaignState::Draft => {
                         Either::Left(Either::Left(view! { <Started campaign /> }))
                     }
-                    Ok((campaign, choices, tags)) => {
-                        Either::Left(Either::Right(Unsuspend::new(move || view! { <Editor campaign choices tags /> })))
+                    Ok((campaign, choices, tags, segments)) => {
+                        Either::Left(Either::Right(Unsuspend::new(move || view! { <Editor campaign choices tags segments /> })))
                     }
                     Err(error) => Either::Right(view! { <ErrorBox error retry=move |()| loaded.refetch() /> }),
                 }
@@ -63,7 +64,7 @@ fn Started(campaign: Campaign) -> impl IntoView {
 }
 
 #[component]
-fn Editor(campaign: Option<Campaign>, choices: Choices, tags: Vec<String>) -> impl IntoView {
+fn Editor(campaign: Option<Campaign>, choices: Choices, tags: Vec<String>, segments: Vec<Segment>) -> impl IntoView {
     let action = Post::to::<SaveCampaign>(|_| {});
     let faults = Faults::of_post(action);
     let failed = faults
@@ -73,7 +74,7 @@ fn Editor(campaign: Option<Campaign>, choices: Choices, tags: Vec<String>) -> im
     let back = campaign.as_ref().map_or_else(|| HERE.to_owned(), |campaign| format!("{HERE}/{}", campaign.id));
     let id = campaign.as_ref().map(|campaign| campaign.id.to_string()).unwrap_or_default();
     let conditions = campaign.map_or(0, |campaign| campaign.audience.conditions.len());
-    let Draft { rules, channel, template_id, is_for_all, tag, q, is_later, send_at, minutes_east } = draft;
+    let Draft { rules, channel, template_id, is_for_all, segment, tag, q, is_later, send_at, minutes_east } = draft;
     view! {
         <PostForm to=action>
             <div class="stack wide-gap sequence-editor">
@@ -85,7 +86,7 @@ fn Editor(campaign: Option<Campaign>, choices: Choices, tags: Vec<String>) -> im
                 </section>
                 <section class="card inner stack">
                     <h2>"To whom"</h2>
-                    <Whom is_for_all tag q tags conditions faults />
+                    <Whom is_for_all segment segments tag q tags conditions faults />
                 </section>
                 <section class="card inner stack">
                     <h2>"When it begins"</h2>
@@ -188,6 +189,8 @@ fn What(channel: String, template_id: String, templates: Vec<Choice>, faults: Fa
 #[component]
 fn Whom(
     is_for_all: bool,
+    segment: String,
+    segments: Vec<Segment>,
     tag: String,
     q: String,
     tags: Vec<String>,
@@ -199,6 +202,7 @@ fn Whom(
     // A tag that nobody has any more stays what it is.
     let gone = (!tag.is_empty() && !tags.contains(&tag)).then(|| tag.clone());
     let options = tags.into_iter().chain(gone).map(|name| option(name.clone(), name, &tag)).collect::<Vec<_>>();
+    let segments = segments.into_iter().map(|one| option(one.id.to_string(), one.name, &segment)).collect::<Vec<_>>();
     let others = match conditions {
         0 => None,
         1 => Some("1 more condition".to_owned()),
@@ -216,10 +220,16 @@ fn Whom(
             <legend class="unseen">"To whom"</legend>
             <label class="check">
                 <input type="radio" name="audience[who]" value="some" checked=!is_for_all />
-                "Leads with a tag, or that a search finds"
+                "Leads of a segment, with a tag, or that a search finds"
             </label>
             <div class="some stack">
                 <div class="pairs">
+                    <FieldFrame id="f-segment" label="Segment" message=Memo::new(|_| None) hint=String::new()>
+                        <select id="f-segment" name="audience[segment]">
+                            <option value="">"Any"</option>
+                            {segments}
+                        </select>
+                    </FieldFrame>
                     <FieldFrame id="f-tag" label="Tag" message=fault hint=String::new()>
                         <select
                             id="f-tag"
@@ -238,7 +248,7 @@ fn Whom(
                         placeholder="Name, company, e-mail or number"
                         value=q
                         required=false
-                        hint="With a tag both must hold."
+                        hint="All that you choose must hold."
                         faults
                     />
                 </div>

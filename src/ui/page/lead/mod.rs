@@ -3,15 +3,18 @@
 pub mod detail;
 mod dialog;
 mod run;
+mod segment;
 
 use crate::{
     api::{
         error::ApiError,
         lead::{list_leads, list_tags},
+        segment::{list_segments, load_segment_choices},
     },
-    domain::lead::Lead,
+    domain::{audience::Choices, lead::Lead},
     ui::part::{
         empty_state::EmptyState,
+        error_box::ErrorBox,
         icon::Icon,
         late::late,
         lazy::lazy_page,
@@ -28,6 +31,7 @@ use leptos::{
     wasm_split::{SplitLoaderError, wasm_split},
 };
 use leptos_router::{components::Form, hooks::use_query_map, params::ParamsMap};
+use segment::{DeleteSegmentDialog, SegmentDialog, Segments};
 
 /// The page without a dialog.
 const HERE: &str = "/leads";
@@ -37,27 +41,52 @@ const HERE: &str = "/leads";
 struct Asked {
     q: Option<String>,
     tag: Option<String>,
+    segment: Option<String>,
     cursor: Option<String>,
 }
 
 impl Asked {
     fn read(query: &ParamsMap) -> Self {
         let text = |name: &str| query.get(name).filter(|text| !text.is_empty());
-        Self { q: text("q"), tag: text("tag"), cursor: text("cursor") }
+        Self { q: text("q"), tag: text("tag"), segment: text("segment"), cursor: text("cursor") }
     }
 
     /// All leads that the list would show, as a file.
     fn export(&self) -> String {
-        address("/api/leads/export.csv", [("q", self.q.as_deref()), ("tag", self.tag.as_deref())])
+        address("/api/leads/export.csv", self.filters())
+    }
+
+    fn filters(&self) -> [(&str, Option<&str>); 3] {
+        [("q", self.q.as_deref()), ("tag", self.tag.as_deref()), ("segment", self.segment.as_deref())]
     }
 
     fn is_filtered(&self) -> bool {
-        self.q.is_some() || self.tag.is_some()
+        self.filters().into_iter().any(|(_, text)| text.is_some())
     }
 
     /// The address of the newest page of the same list, with one thing more.
     fn with(&self, name: &str, value: Option<&str>) -> String {
-        address(HERE, [("q", self.q.as_deref()), ("tag", self.tag.as_deref()), (name, value)])
+        address(HERE, self.filters().into_iter().chain([(name, value)]))
+    }
+}
+
+/// The dialogs there are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Open {
+    /// A lead is taken in.
+    Add,
+    /// What the list asks for becomes a segment.
+    Save,
+    /// The segment of the list is changed.
+    Edit,
+    /// It is deleted.
+    Delete,
+}
+
+impl Open {
+    fn read(query: &ParamsMap) -> Option<Self> {
+        let named = [("add", Self::Add), ("save", Self::Save), ("edit", Self::Edit), ("delete", Self::Delete)];
+        named.into_iter().find(|(name, _)| query.get(name).is_some()).map(|(_, open)| open)
     }
 }
 
@@ -72,11 +101,24 @@ fn Leads() -> impl IntoView {
     let live = Live::get();
     let query = use_query_map();
     let asked = Memo::new(move |_| query.with(Asked::read));
-    let open = Memo::new(move |_| query.with(|query| query.get("add").is_some()).then_some(()));
+    let open = Memo::new(move |_| query.with(Open::read));
+    let segments = Resource::new_blocking(move || live.leads.get(), |_| list_segments());
+    // Only a dialog of segments needs them.
+    let about = Memo::new(move |_| {
+        let segment = asked.with(|asked| asked.segment.clone().unwrap_or_default());
+        open.get().filter(|open| *open != Open::Add).map(|_| segment)
+    });
+    let choices = Resource::new_blocking(
+        move || about.get(),
+        async |about| match about {
+            Some(id) => load_segment_choices(id).await,
+            None => Ok(Choices::default()),
+        },
+    );
     let tags = Resource::new_blocking(move || live.leads.get(), |_| list_tags());
     let leads = Resource::new_blocking(
         move || (asked.get(), live.leads.get()),
-        |(asked, _)| list_leads(asked.q, asked.tag, asked.cursor),
+        |(asked, _)| list_leads(asked.q, asked.tag, asked.segment, asked.cursor),
     );
     let href = Callback::new(move |cursor: Option<String>| asked.with(|asked| asked.with("cursor", cursor.as_deref())));
     let empty = Callback::new(move |older: Option<String>| {
@@ -103,6 +145,7 @@ fn Leads() -> impl IntoView {
             </a>
         </PageHead>
         <Transition>
+            <Segments asked segments />
             <Filters asked tags />
         </Transition>
         <Listing
@@ -114,14 +157,32 @@ fn Leads() -> impl IntoView {
             empty
             rows
         />
-        {late(open, move |()| Box::pin(add_dialog(asked.get_untracked().with("", None))))}
+        {late(open, move |open| Box::pin(list_dialog(open, asked.get_untracked(), choices)))}
     }
 }
 
 #[wasm_split(lead_dialog, wasm_split_path = leptos::wasm_split, fallible)]
 #[allow(clippy::unnecessary_wraps, reason = "it fails when its code cannot be loaded")]
-fn add_dialog(back: String) -> Result<AnyView, SplitLoaderError> {
-    Ok(view! { <LeadDialog back opener="add-lead" /> }.into_any())
+fn list_dialog(
+    open: Open,
+    asked: Asked,
+    choices: Resource<Result<Choices, ApiError>>,
+) -> Result<AnyView, SplitLoaderError> {
+    let back = asked.with("", None);
+    let drawn = move || {
+        let (asked, back) = (asked.clone(), back.clone());
+        if open == Open::Add {
+            return Some(view! { <LeadDialog back opener="add-lead" /> }.into_any());
+        }
+        match choices.get()? {
+            Err(error) => Some(view! { <ErrorBox error retry=move |()| choices.refetch() /> }.into_any()),
+            Ok(Choices { segment: Some(segment), .. }) if open == Open::Delete => {
+                Some(view! { <DeleteSegmentDialog segment back /> }.into_any())
+            }
+            Ok(choices) => Some(view! { <SegmentDialog is_new=open == Open::Save asked choices back /> }.into_any()),
+        }
+    };
+    Ok(view! { <Suspense>{drawn}</Suspense> }.into_any())
 }
 
 #[component]
@@ -130,6 +191,7 @@ fn Filters(asked: Memo<Asked>, tags: Resource<Result<Vec<String>, ApiError>>) ->
         let (asked, tags) = (asked.get(), tags.get().and_then(Result::ok).unwrap_or_default());
         let chosen = asked.tag.clone().unwrap_or_default();
         let is_filtered = asked.is_filtered();
+        let save = asked.with("save", Some("1"));
         let option = move |tag: String| {
             let is_chosen = tag == chosen;
             view! {
@@ -141,6 +203,7 @@ fn Filters(asked: Memo<Asked>, tags: Resource<Result<Vec<String>, ApiError>>) ->
         view! {
             <Form method="GET" action=HERE>
                 <div class="filters" role="search">
+                    {asked.segment.clone().map(|segment| view! { <input type="hidden" name="segment" value=segment /> })}
                     <div class="field">
                         <label for="q">"Search"</label>
                         <input id="q" name="q" type="search" placeholder="Name, company, e-mail or number" value=asked.q.unwrap_or_default() />
@@ -154,7 +217,17 @@ fn Filters(asked: Memo<Asked>, tags: Resource<Result<Vec<String>, ApiError>>) ->
                     </div>
                     <div class="row">
                         <button class="btn">"Filter"</button>
-                        {is_filtered.then(|| view! { <a class="btn quiet" href=HERE>"Clear"</a> })}
+                        {is_filtered
+                            .then(|| {
+                                view! {
+                                    <a class="btn quiet" href=HERE>
+                                        "Clear"
+                                    </a>
+                                    <a id="save-segment" class="btn quiet" href=save data-noscroll="">
+                                        "Save as segment"
+                                    </a>
+                                }
+                            })}
                     </div>
                 </div>
             </Form>
