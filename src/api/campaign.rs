@@ -129,7 +129,7 @@ pub async fn delete_campaign(id: CampaignId) -> Result<(), ApiError> {
 pub async fn forecast_campaign(id: String) -> Result<Rehearsal, ApiError> {
     let who = crate::server::request().await?;
     let id = id.parse().map_err(|_| crate::server::error::Error::not_found())?;
-    let patience = crate::server::usecase::rehearsal::PATIENCE_OF_PAGE;
+    let patience = crate::server::usecase::rehearsal::PATIENCE;
     let told = crate::server::usecase::rehearsal::campaign(&who, &id, patience).await?;
     Ok(told.listing(crate::domain::rehearsal::SHOWN))
 }
@@ -145,7 +145,7 @@ pub async fn forecast_sequence(
     let who = crate::server::request().await?;
     let id = id.parse().map_err(|_| crate::server::error::Error::not_found())?;
     let wanted = crate::server::usecase::enrollment::Wanted::chosen(&tag, &q, all)?;
-    let patience = crate::server::usecase::rehearsal::PATIENCE_OF_PAGE;
+    let patience = crate::server::usecase::rehearsal::PATIENCE;
     let told = crate::server::usecase::rehearsal::sequence(&who, &id, &wanted, patience).await?;
     Ok(told.listing(crate::domain::rehearsal::SHOWN))
 }

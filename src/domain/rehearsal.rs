@@ -29,7 +29,7 @@ pub struct Rehearsal {
     pub starts_at: Option<Timestamp>,
     /// The last message leaves.
     pub ends_at: Option<Timestamp>,
-    /// False when it goes on after the last one: the forecast ends after a year, or after a minute of work.
+    /// False when it goes on after the last one: the forecast ends after a year, or after half a minute of work.
     pub is_complete: bool,
     /// People who still wait for a message where the forecast ends: no account can send it.
     pub waiting: u32,

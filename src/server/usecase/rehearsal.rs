@@ -43,10 +43,8 @@ use tokio::time::{Instant, timeout};
 const PEOPLE_MAX: usize = 200_000;
 /// It ends so long after now.
 const HORIZON: i64 = 366 * DAY;
-/// How long it may take to make one.
-pub const PATIENCE: Duration = Duration::from_mins(1);
-/// How long one for a page may take: with the wait for another one it ends before a request does.
-pub const PATIENCE_OF_PAGE: Duration = Duration::from_secs(35);
+/// How long it may take to make one: with the wait for another one it ends before a request does.
+pub const PATIENCE: Duration = Duration::from_secs(35);
 /// How long somebody waits for another forecast to be made.
 const TURN: Duration = Duration::from_secs(20);
 /// What was sent before may still count: against the limit of any 24 hours, against a cap of seven days.

@@ -40,11 +40,15 @@ pub fn EditorOf(id: String) -> impl IntoView {
         <Transition>
             {move || Suspend::new(async move {
                 match loaded.await {
-                    Ok((Some(campaign), ..)) if campaign.state != CampaignState::Draft => {
-                        Either::Left(Either::Left(view! { <Started campaign /> }))
-                    }
                     Ok((campaign, choices, tags, segments)) => {
-                        Either::Left(Either::Right(Unsuspend::new(move || view! { <Editor campaign choices tags segments /> })))
+                        Either::Left(
+                            Unsuspend::new(move || match campaign {
+                                Some(campaign) if campaign.state != CampaignState::Draft => {
+                                    view! { <Started campaign /> }.into_any()
+                                }
+                                campaign => view! { <Editor campaign choices tags segments /> }.into_any(),
+                            }),
+                        )
                     }
                     Err(error) => Either::Right(view! { <ErrorBox error retry=move |()| loaded.refetch() /> }),
                 }
