@@ -318,7 +318,7 @@ async fn campaigns_are_moved_on_and_held_without_walking_through_what_has_left()
 #[tokio::test]
 async fn a_forecast_reads_what_it_needs_by_an_index() {
     goes_by("t.status = 'queued' or exists", "message_lead (lead_id=?)").await;
-    goes_by("order by m.accepted_at desc limit 1", "message_lead (lead_id=?)").await;
+    goes_by("t.id in ((select m.id", "message_contacted (lead_id=?").await;
     goes_by("order by t.due_at, t.id limit $5", "message_due (account_id=? AND (due_at,id)>(?,?)").await;
 }
 
