@@ -337,16 +337,6 @@ impl Machine {
         tell(&format!("the log ends:\n{}", lines[lines.len().saturating_sub(20)..].join("\n")));
     }
 
-    /// Messages that were lost on their way so often that they are not tried any more by themselves: they say so, and the provider
-    /// does not have them.
-    pub async fn set_aside(&self) -> usize {
-        let db = self.db().await;
-        let text = "select count(*) from message where status = 'failed' and error_code = 'quarantined'";
-        let count: i64 = ask(&db, text).await;
-        db.close().await;
-        usize::try_from(count).expect("few")
-    }
-
     /// What the oracle says.
     pub async fn verdict(&self, answered: &[String]) -> Verdict {
         let db = self.db().await;
