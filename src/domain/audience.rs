@@ -2,12 +2,13 @@
 
 use super::{
     field_error::FieldErrors,
-    id::{SegmentId, SequenceId},
+    id::{LeadId, SegmentId, SequenceId},
     lead::{parse_key, parse_tag},
     text::parse_line,
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// The most conditions of an audience.
 const CONDITIONS_MAX: usize = 20;
@@ -60,6 +61,53 @@ pub struct Audience {
     pub segment: String,
     /// What else must hold.
     pub conditions: Vec<Condition>,
+}
+
+/// In which order leads are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// Those that were added last come first.
+    #[default]
+    Newest,
+    /// By what people see of one: the name, else an address.
+    Name,
+    /// By company; those without one come last.
+    Company,
+}
+
+impl Order {
+    /// All of them, with their names in addresses and for people.
+    pub const ALL: [(Self, &'static str, &'static str); 3] =
+        [(Self::Newest, "newest", "Newest"), (Self::Name, "name", "Name"), (Self::Company, "company", "Company")];
+
+    /// Reads the name; `None`: there is no such order.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known, _)| *known == name).map(|(order, ..)| *order)
+    }
+}
+
+/// Where a page of leads ends: behind this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// What the list is ordered by, as the database has it; empty in [`Order::Newest`].
+    pub key: String,
+    /// The lead.
+    pub id: LeadId,
+}
+
+impl Place {
+    /// Reads a cursor; `None`: it is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (id, key) = text.split_once('.').unwrap_or((text, ""));
+        Some(Self { id: id.parse().ok()?, key: key.to_owned() })
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id.as_str())?;
+        if self.key.is_empty() { Ok(()) } else { write!(f, ".{}", self.key) }
+    }
 }
 
 /// One thing that must hold of a lead.

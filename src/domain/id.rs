@@ -71,6 +71,8 @@ ids! {
     LeadId;
     /// Leads that have a name together.
     SegmentId;
+    /// A change to many leads.
+    ChangeId;
     /// An address that nothing may be sent to.
     SuppressionId;
     /// A text with variables.

@@ -7,6 +7,7 @@ pub mod account;
 pub mod api_key;
 pub mod audience;
 pub mod campaign;
+pub mod change;
 pub mod channel;
 pub mod consent;
 pub mod dashboard;

@@ -45,6 +45,11 @@ impl Limit {
         text.parse().ok().filter(|n| (1..=200).contains(n)).map(Self).ok_or(NotALimit)
     }
 
+    /// For the head of another page.
+    pub const fn few() -> Self {
+        Self(5)
+    }
+
     /// For work in the background: nobody reads such a page.
     pub const fn batch() -> Self {
         Self(1_000)

@@ -259,7 +259,8 @@ async fn many_leads_are_written_at_once_new_ones_and_known_ones() {
         assert_eq!(store::import_lead::sources(&mut conn, &kim, &ours).await.expect("asked"), [import]);
         assert!(store::import_lead::sources(&mut conn, &kim, &theirs).await.expect("asked").is_empty());
         drop(conn);
-        assert!(write(&db, async |conn| store::lead::delete(conn, &kim, &ours).await).await);
+        let gone = [kim.clone()];
+        write(&db, async |conn| store::lead::delete(conn, db.dialect, &ours, &gone).await).await;
     })
     .await;
 }

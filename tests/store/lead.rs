@@ -4,11 +4,11 @@ use super::{NOW, each_engine, id_at, organization};
 use std::collections::{BTreeMap, BTreeSet};
 use tern::{
     domain::{
-        audience::{Audience, Condition, Op},
+        audience::{Audience, Condition, Op, Order, Place},
         channel::Channel,
         email::Email,
         id::{LeadId, OrganizationId},
-        lead::{NewLead, Number},
+        lead::{Lead, NewLead, Number},
         page::Limit,
         phone::PhoneNumber,
         time::{DAY, Timestamp},
@@ -221,6 +221,64 @@ async fn pages_show_everybody_once_and_a_search_says_where_to_go_on() {
             let next = next.await.expect("a page");
             assert_eq!((next.data.len(), next.next_cursor), (1, None));
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn in_each_order_everybody_is_there_once() {
+    each_engine(async |db| {
+        let organization = organization(&db).await;
+        // Two of one name, one without a name, one without a company.
+        let people = [("kim", Some("zeta")), ("Ada", None), ("Kim", Some("Alpha")), ("", Some("beta"))];
+        for (n, (name, company)) in (0..).zip(people) {
+            let lead = NewLead {
+                name: name.to_owned(),
+                company: company.map(str::to_owned),
+                email: name.is_empty().then(|| Email::parse("lee@example.com").expect("an address")),
+                phone: Some(number(&format!("+1415555000{n}"))),
+                ..kim()
+            };
+            add(&db, &organization, &lead, NOW.plus(n)).await;
+        }
+        let mut conn = db.read().await.expect("a connection");
+        let by_name = ["Ada/", "kim/zeta", "Kim/Alpha", "/beta"];
+        let by_company = ["Kim/Alpha", "/beta", "kim/zeta", "Ada/"];
+        for (order, expected) in [(Order::Name, by_name), (Order::Company, by_company)] {
+            for tag in ["", "vip"] {
+                // Pages of one and searches that look at one lead at a time.
+                for (rows, searched) in [("1", SEARCHED), ("200", 1), ("200", SEARCHED)] {
+                    let audience = Audience { tag: tag.into(), ..Audience::default() };
+                    let (mut seen, mut place) = (Vec::new(), None::<Place>);
+                    for _ in 0..=2 * people.len() {
+                        let limit = Limit::parse(rows).expect("a limit");
+                        let (dialect, meant) = (db.dialect, (&audience, order));
+                        let page = store::audience::list_in(
+                            &mut conn,
+                            dialect,
+                            &organization,
+                            meant,
+                            place.as_ref(),
+                            limit,
+                            searched,
+                            NOW,
+                        );
+                        let page = page.await.expect("a page");
+                        let told = |lead: Lead| format!("{}/{}", lead.name, lead.company.unwrap_or_default());
+                        seen.extend(page.data.into_iter().map(told));
+                        place = page.next_cursor.map(|cursor| Place::parse(&cursor).expect("a place"));
+                        if place.is_none() {
+                            break;
+                        }
+                    }
+                    assert_eq!(seen, expected, "{order:?}, {tag:?}, {rows} of {searched}");
+                }
+            }
+        }
+        let search = Audience { q: "alpha".into(), ..Audience::default() };
+        let (meant, limit) = ((&search, Order::Name), Limit::default());
+        let page = store::audience::list_in(&mut conn, db.dialect, &organization, meant, None, limit, SEARCHED, NOW);
+        assert_eq!(page.await.expect("a page").data.len(), 1);
     })
     .await;
 }

@@ -268,6 +268,28 @@ async fn imports_reach_everything_by_an_index() {
 }
 
 #[tokio::test]
+async fn changes_of_leads_reach_everything_by_an_index() {
+    for (part, by) in [
+        ("where state = 'running' order by id", "lead_change_running"),
+        (
+            "from lead_change b where b.organization_id = $1 and b.id < $2",
+            "lead_change_page (organization_id=? AND id<?)",
+        ),
+        ("cross join enrollment e where e.lead_id = x.id", "enrollment_lead (lead_id=?)"),
+        ("update message set lead_id = null where lead_id in (select o.id", "message_lead (lead_id=?)"),
+        ("delete from lead where id in", "sqlite_autoindex_lead_1 (id=?)"),
+        ("update lead set updated_at = $3 where id in", "sqlite_autoindex_lead_1 (id=?)"),
+        ("and l.id >= $4", "lead_page (organization_id=? AND id>?)"),
+        ("i.whatsapp_number, '') as key from lead i where i.organization_id = $2", "lead_name (organization_id=? AND"),
+        ("end) as key from lead i where i.organization_id = $2", "lead_company (organization_id=? AND"),
+        ("i.whatsapp_number, '') as key from lead i where i.organization_id = $1", "lead_name (organization_id=? AND"),
+        ("end) as key from lead i where i.organization_id = $1", "lead_company (organization_id=? AND"),
+    ] {
+        goes_by(part, by).await;
+    }
+}
+
+#[tokio::test]
 async fn what_can_be_canceled_is_found_in_the_queues() {
     goes_by("(m.due_at, m.id) > ($7, $8)", "message_due (account_id=? AND (due_at,id)>(?,?))").await;
     goes_by("as hit from account a cross join message m", "message_due (account_id=?)").await;

@@ -4,6 +4,7 @@ mod account;
 mod api_key;
 mod batch;
 mod campaign;
+mod change;
 mod command;
 mod consent;
 mod dashboard;

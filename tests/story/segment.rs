@@ -143,3 +143,26 @@ async fn what_leads_did_and_where_they_are_can_be_asked_for() {
     owner.delete(&format!("{SEGMENTS}/{inside}")).await.expect_status(200);
     assert_eq!(meant(&both).await, ["Kim"]);
 }
+
+#[tokio::test]
+async fn a_list_is_sorted_as_it_is_asked_for_page_by_page() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    for (name, company) in [("Ola", "Zeta"), ("Kim", "Alpha"), ("Mia", "")] {
+        let email = format!("{}@example.com", name.to_lowercase());
+        create(&owner, json!({ "name": name, "company": company, "email": email, "tags": ["vip"] })).await;
+    }
+    assert_eq!(names(&owner, "sort=name").await, ["Kim", "Mia", "Ola"]);
+    assert_eq!(names(&owner, "sort=company&tag=vip").await, ["Kim", "Ola", "Mia"], "those without one are last");
+    assert_eq!(names(&owner, "sort=newest").await, ["Mia", "Kim", "Ola"]);
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = owner.get(&format!("{LEADS}?sort=name&limit=1&cursor={cursor}")).await.expect_status(200).json();
+        seen.push(page["data"][0]["name"].clone());
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        cursor = form_urlencoded::byte_serialize(next.as_bytes()).collect();
+    }
+    assert_eq!(seen, [json!("Kim"), json!("Mia"), json!("Ola")]);
+    let answer = owner.get(&format!("{LEADS}?sort=size")).await.expect_status(400).json();
+    assert_eq!(answer["fields"]["sort"], "must be newest, name or company");
+}

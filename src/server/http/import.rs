@@ -4,6 +4,7 @@ use super::HttpState;
 use crate::{
     api::error::{ApiError, Kind},
     domain::{
+        audience::{Order, Place},
         field_error::FieldErrors,
         id::ImportId,
         import::{Import, Options, cell::guard},
@@ -206,9 +207,9 @@ pub async fn export(who: Who, Query(params): Query<HashMap<String, String>>) -> 
     let begin = Some((who, audience, names, None));
     let rows = stream::try_unfold(begin, |state| async move {
         let Some((who, audience, names, cursor)) = state else { return Ok(None) };
-        let page = lead::list(&who, &audience, cursor.as_ref(), Limit::EXPORT).await.map_err(torn)?;
+        let page = lead::list(&who, &audience, Order::Newest, cursor.as_ref(), Limit::EXPORT).await.map_err(torn)?;
         let text: String = page.data.iter().map(|lead| line(lead, &names)).collect();
-        let next = page.next_cursor.and_then(|cursor| cursor.parse().ok());
+        let next = page.next_cursor.and_then(|cursor| Place::parse(&cursor));
         Ok(Some((text, next.map(|cursor| (who, audience, names, Some(cursor))))))
     });
     Ok(csv("leads.csv", stream::once(async { Ok(head) }).chain(rows)))

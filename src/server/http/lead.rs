@@ -3,7 +3,7 @@
 use super::input::Input;
 use crate::{
     domain::{
-        audience::Audience,
+        audience::{Audience, Order, Place},
         field_error::FieldErrors,
         id::LeadId,
         lead::{Lead, LeadForm},
@@ -97,15 +97,19 @@ pub fn audience(params: &HashMap<String, String>) -> Result<Audience, FieldError
     Ok(audience)
 }
 
+const NO_ORDER: &str = "must be newest, name or company";
+
 pub async fn list(who: Who, Query(params): Query<HashMap<String, String>>) -> Result<Json<Page<Lead>>, Error> {
     let param = |name: &str| params.get(name).map(|text| text.trim()).filter(|text| !text.is_empty());
     let mut errors = FieldErrors::default();
-    let cursor = param("cursor")
-        .and_then(|text| errors.check("cursor", text.parse::<LeadId>().map_err(|_| "is no cursor of this list")));
+    let cursor =
+        param("cursor").and_then(|text| errors.check("cursor", Place::parse(text).ok_or("is no cursor of this list")));
+    let order = param("sort").map_or(Ok(Order::Newest), |name| Order::from_name(name).ok_or(NO_ORDER));
+    let order = errors.check("sort", order).unwrap_or_default();
     let limit = param("limit").and_then(|text| errors.check("limit", Limit::parse(text))).unwrap_or_default();
     let rest = if errors.is_empty() { Ok(()) } else { Err(errors) };
     let (audience, ()) = FieldErrors::both(audience(&params), rest)?;
-    Ok(Json(lead::list(&who, &audience, cursor.as_ref(), limit).await?))
+    Ok(Json(lead::list(&who, &audience, order, cursor.as_ref(), limit).await?))
 }
 
 pub async fn load(who: Who, Path(id): Path<String>) -> Result<Json<Lead>, Error> {

@@ -4,6 +4,7 @@ mod account;
 mod api_key;
 pub mod auth;
 mod campaign;
+mod change;
 mod email_account;
 mod guard;
 mod health;
@@ -167,6 +168,9 @@ fn rest() -> Router<HttpState> {
         .route("/api/imports/{id}/cancel", post(import::cancel))
         .route("/api/imports/{id}/start", post(import::start))
         .route("/api/leads/{id}", get(lead::load).patch(lead::update).delete(lead::delete))
+        .route("/api/leads/changes", get(change::list).post(change::create))
+        .route("/api/leads/changes/{id}", get(change::load))
+        .route("/api/leads/changes/{id}/cancel", post(change::cancel))
         .route("/api/leads/{id}/merge", post(lead::merge))
         .route("/api/leads/{id}/unmerge", post(lead::unmerge))
         .route("/api/campaigns", get(campaign::list).post(campaign::create))
@@ -272,6 +276,10 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST", "/api/campaigns/{id}/resume"),
     ("POST", "/api/campaigns/{id}/cancel"),
     ("POST", "/api/campaigns/{id}/retry"),
+    ("GET", "/api/leads/changes"),
+    ("POST", "/api/leads/changes"),
+    ("GET", "/api/leads/changes/{id}"),
+    ("POST", "/api/leads/changes/{id}/cancel"),
     ("GET", "/api/segments"),
     ("POST", "/api/segments"),
     ("GET", "/api/segments/{id}"),

@@ -8,7 +8,7 @@ use super::{
     rows,
 };
 use crate::domain::{
-    audience::{Audience, Op},
+    audience::{Audience, Op, Order, Place},
     id::{LeadId, OrganizationId},
     lead::Lead,
     page::{Limit, Page},
@@ -100,6 +100,95 @@ macro_rules! list_tagged {
 }
 /// From a tag's leads to the leads; `cross join` keeps SQLite from walking the other way.
 const LIST_TAGGED: Sql = Sql { sqlite: list_tagged!(sqlite), postgres: list_tagged!(postgres) };
+macro_rules! key {
+    (name, $lead:literal) => {
+        concat!(
+            "coalesce(nullif(lower(",
+            $lead,
+            ".name), ''), ",
+            $lead,
+            ".email, ",
+            $lead,
+            ".phone_number, ",
+            $lead,
+            ".whatsapp_number, '')"
+        )
+    };
+    (company, $lead:literal) => {
+        concat!("(case when ", $lead, ".company is null then '1' else '0' || lower(", $lead, ".company) end)")
+    };
+}
+/// So many leads of an organization behind a place in an order. The key alone is what SQLite begins at in the index.
+macro_rules! behind {
+    ($key:ident, $organization:literal, $after:literal, $id:literal, $count:literal) => {
+        concat!(
+            "(select i.id as id, ",
+            key!($key, "i"),
+            " as key from lead i where i.organization_id = ",
+            $organization,
+            " and ",
+            key!($key, "i"),
+            " >= ",
+            $after,
+            " and (",
+            key!($key, "i"),
+            ", i.id) > (",
+            $after,
+            ", ",
+            $id,
+            ") order by ",
+            key!($key, "i"),
+            ", i.id limit ",
+            $count,
+            ") as w"
+        )
+    };
+}
+macro_rules! list_by {
+    ($dialect:ident, $key:ident) => {
+        concat!(
+            select!(),
+            behind!($key, "$2", "$4", "$5", "$6"),
+            " cross join lead l where l.id = w.id and",
+            meant!($dialect),
+            " and ($7 = '' or exists (select 1 from lead_tag g where g.lead_id = l.id and g.tag = $7)) order by w.key, l.id limit $8"
+        )
+    };
+}
+/// A page of an audience in another order, of so many leads as are looked at.
+const LIST_BY_NAME: Sql = Sql { sqlite: list_by!(sqlite, name), postgres: list_by!(postgres, name) };
+const LIST_BY_COMPANY: Sql = Sql { sqlite: list_by!(sqlite, company), postgres: list_by!(postgres, company) };
+macro_rules! end_by {
+    ($key:ident) => {
+        concat!(
+            "select w.key, w.id, count(*) over () as seen from ",
+            behind!($key, "$1", "$2", "$3", "$4"),
+            " order by w.key desc, w.id desc limit 1"
+        )
+    };
+}
+/// The last of so many leads behind a place, and how many they are.
+const END_BY_NAME: &str = end_by!(name);
+const END_BY_COMPANY: &str = end_by!(company);
+const NAME_KEY: &str = concat!("select ", key!(name, "l"), " from lead l where l.id = $1 and l.organization_id = $2");
+const COMPANY_KEY: &str =
+    concat!("select ", key!(company, "l"), " from lead l where l.id = $1 and l.organization_id = $2");
+macro_rules! count {
+    ($dialect:ident) => {
+        concat!("select count(*) from lead l where", meant!($dialect), " and l.id >= $4")
+    };
+}
+const COUNT: Sql = Sql { sqlite: count!(sqlite), postgres: count!(postgres) };
+macro_rules! count_tagged {
+    ($dialect:ident) => {
+        concat!(
+            "select count(*) from lead_tag g cross join lead l where l.id = g.lead_id and g.organization_id = $2 and g.tag = $5 and",
+            meant!($dialect),
+            " and g.lead_id >= $4"
+        )
+    };
+}
+const COUNT_TAGGED: Sql = Sql { sqlite: count_tagged!(sqlite), postgres: count_tagged!(postgres) };
 /// How many leads there are from the cursor on, up to a number, and the last one of them: where a search ends.
 const REACH: &str = "select count(*), min(q.id) from (select l.id from lead l where l.organization_id = $1 and l.id < $2 \
      order by l.id desc limit $3) as q";
@@ -107,13 +196,15 @@ const REACH_TAGGED: &str = "select count(*), min(q.id) from (select g.lead_id as
      and g.lead_id < $2 and g.tag = $4 order by g.lead_id desc limit $3) as q";
 
 /// For the prepare test.
-pub const STATEMENTS: &[&str] = &[REACH, REACH_TAGGED];
+pub const STATEMENTS: &[&str] = &[REACH, REACH_TAGGED, END_BY_NAME, END_BY_COMPANY, NAME_KEY, COMPANY_KEY];
 
 /// Statements that differ.
-pub const DUAL: &[Sql] = &[LIST, LIST_TAGGED];
+pub const DUAL: &[Sql] = &[LIST, LIST_TAGGED, LIST_BY_NAME, LIST_BY_COMPANY, COUNT, COUNT_TAGGED];
 
 /// Leads that a search reads for one page.
 pub const SEARCHED: u32 = 20_000;
+/// Leads that are counted where nothing but a tag, or nothing at all, is asked of them.
+const COUNTED: u32 = 100_000;
 
 /// A condition as the statements read it: what holds, and whether it is to hold.
 #[derive(Serialize)]
@@ -199,6 +290,101 @@ pub async fn list(
     page.next_cursor = page.next_cursor.or(reach);
     add_known_tags(conn, dialect, &mut page.data).await?;
     Ok(page)
+}
+
+/// One page in an order, from behind a place. A search reads `searched` leads and no more, as in [`list`].
+pub async fn list_in(
+    conn: &mut Conn,
+    dialect: Dialect,
+    organization: &OrganizationId,
+    (audience, order): (&Audience, Order),
+    place: Option<&Place>,
+    limit: Limit,
+    searched: u32,
+    now: Timestamp,
+) -> sqlx::Result<Page<Lead>> {
+    let (list, end, key) = match order {
+        Order::Newest => {
+            let cursor = place.map(|place| &place.id);
+            return list(conn, dialect, organization, audience, cursor, limit, searched, now).await;
+        }
+        Order::Name => {
+            (sqlx::query_as(LIST_BY_NAME.of(dialect)), sqlx::query_as(END_BY_NAME), sqlx::query_scalar(NAME_KEY))
+        }
+        Order::Company => (
+            sqlx::query_as(LIST_BY_COMPANY.of(dialect)),
+            sqlx::query_as(END_BY_COMPANY),
+            sqlx::query_scalar(COMPANY_KEY),
+        ),
+    };
+    let Some(audience) = resolved(conn, organization, audience).await? else {
+        return Ok(Page { data: Vec::new(), next_cursor: None });
+    };
+    let (after, id) = place.map_or(("", ""), |place| (place.key.as_str(), place.id.as_str()));
+    let is_search = !audience.q.is_empty() || !audience.conditions.is_empty() || !audience.tag.is_empty();
+    let looked_at = if is_search { i64::from(searched) } else { limit.asked() };
+    let rows: Vec<LeadRow> = list
+        .bind(asked(&audience, now))
+        .bind(organization.as_str())
+        .bind(Some(&audience.q).filter(|q| !q.is_empty()).map(|q| like(q)))
+        .bind(after.to_owned())
+        .bind(id.to_owned())
+        .bind(looked_at)
+        .bind(&audience.tag)
+        .bind(limit.asked())
+        .fetch_all(&mut *conn)
+        .await?;
+    let leads = rows.into_iter().map(LeadRow::read).collect::<sqlx::Result<Vec<_>>>()?;
+    let mut page = Page::from_rows(leads, limit, |lead| lead.id.to_string());
+    if page.next_cursor.is_some() {
+        if let Some(id) = page.data.last().map(|lead| lead.id.clone()) {
+            let key: String =
+                key.bind(id.as_str().to_owned()).bind(organization.as_str()).fetch_one(&mut *conn).await?;
+            page.next_cursor = Some(Place { key, id }.to_string());
+        }
+    } else if is_search {
+        let end: Option<(String, String, i64)> = end
+            .bind(organization.as_str())
+            .bind(after.to_owned())
+            .bind(id.to_owned())
+            .bind(looked_at)
+            .fetch_optional(&mut *conn)
+            .await?;
+        if let Some((key, id, seen)) = end
+            && seen >= looked_at
+        {
+            page.next_cursor = Some(Place { key, id: super::row::id("id", id)? }.to_string());
+        }
+    }
+    add_known_tags(conn, dialect, &mut page.data).await?;
+    Ok(page)
+}
+
+/// How many leads an audience means, and whether there may be more: the newest so many are looked at, and no others.
+pub async fn count(
+    conn: &mut Conn,
+    dialect: Dialect,
+    organization: &OrganizationId,
+    audience: &Audience,
+    now: Timestamp,
+) -> sqlx::Result<(u32, bool)> {
+    let Some(audience) = resolved(conn, organization, audience).await? else { return Ok((0, false)) };
+    let is_search = !audience.q.is_empty() || !audience.conditions.is_empty();
+    let looked_at = if is_search { SEARCHED } else { COUNTED };
+    let reach = reach(conn, organization, &audience.tag, NEWEST, looked_at).await?;
+    let is_tagged = !audience.tag.is_empty();
+    let query =
+        if is_tagged { sqlx::query_scalar(COUNT_TAGGED.of(dialect)) } else { sqlx::query_scalar(COUNT.of(dialect)) };
+    let mut query = query
+        .bind(asked(&audience, now))
+        .bind(organization.as_str())
+        .bind(Some(&audience.q).filter(|q| !q.is_empty()).map(|q| like(q)))
+        .bind(reach.as_deref().unwrap_or_default());
+    if is_tagged {
+        query = query.bind(&audience.tag);
+    }
+    let count: i64 = query.fetch_one(conn).await?;
+    Ok((super::row::count("count", count)?, reach.is_some()))
 }
 
 /// The last lead that a search reads; `None` when it reads all there are.

@@ -82,6 +82,13 @@ macro_rules! stop_by_tag {
 }
 /// Where a tag that the lead has ends the run.
 const STOP_BY_TAG: Sql = Sql { sqlite: stop_by_tag!(sqlite), postgres: stop_by_tag!(postgres) };
+macro_rules! list_of_leads {
+    ($dialect:ident) => {
+        concat!("select e.id from ", rows!($dialect, id text), " cross join enrollment e where e.lead_id = x.id and e.organization_id = $2")
+    };
+}
+/// All runs of some leads, whatever became of them.
+const LIST_OF_LEADS: Sql = Sql { sqlite: list_of_leads!(sqlite), postgres: list_of_leads!(postgres) };
 /// The first answer to a step that has left: of all runs of the lead that are not long over.
 const NOTE_REPLY: &str = "update enrollment set replied_step = step - 1 where lead_id = $1 and organization_id = $2 \
      and replied_step is null and step > 0 and updated_at > $3";
@@ -154,7 +161,7 @@ pub const STATEMENTS: &[&str] = &[
 ];
 
 /// Statements that differ.
-pub const DUAL: &[Sql] = &[INSERT, TAKE, ADVANCE, STOP_BY_TAG, CANCEL];
+pub const DUAL: &[Sql] = &[INSERT, TAKE, ADVANCE, STOP_BY_TAG, LIST_OF_LEADS, CANCEL];
 
 /// A run that is to begin.
 #[derive(Debug, Serialize)]
@@ -349,6 +356,17 @@ pub async fn stop_by_tag(
 ) -> sqlx::Result<Vec<EnrollmentId>> {
     let query =
         sqlx::query_scalar(STOP_BY_TAG.of(dialect)).bind(batch_of_ids(leads)).bind(organization.as_str()).bind(now.0);
+    ids(query.fetch_all(conn).await?)
+}
+
+/// All runs of some leads of an organization.
+pub async fn list_of_leads(
+    conn: &mut Conn,
+    dialect: Dialect,
+    leads: &[LeadId],
+    organization: &OrganizationId,
+) -> sqlx::Result<Vec<EnrollmentId>> {
+    let query = sqlx::query_scalar(LIST_OF_LEADS.of(dialect)).bind(batch_of_ids(leads)).bind(organization.as_str());
     ids(query.fetch_all(conn).await?)
 }
 

@@ -78,7 +78,42 @@ const SAVE: &str = "insert into lead (id, organization_id, name, company, email,
      whatsapp = excluded.whatsapp, whatsapp_number = excluded.whatsapp_number, whatsapp_key = excluded.whatsapp_key, \
      time_zone = excluded.time_zone, custom = excluded.custom, notes = excluded.notes, updated_at = excluded.updated_at \
      where lead.organization_id = excluded.organization_id";
-const DELETE: &str = "delete from lead where id = $1 and organization_id = $2 returning id";
+/// Of those of some leads that are the organization's: of its leads first, for nothing else is as few.
+macro_rules! of_many {
+    ($dialect:ident, $before:literal, $after:literal) => {
+        concat!(
+            $before,
+            " in (select o.id from ",
+            rows!($dialect, id text),
+            " cross join lead o where o.id = x.id and o.organization_id = $2)",
+            $after
+        )
+    };
+}
+macro_rules! unlink {
+    ($dialect:ident) => {
+        of_many!($dialect, "update message set lead_id = null where lead_id", "")
+    };
+}
+const UNLINK: Sql = Sql { sqlite: unlink!(sqlite), postgres: unlink!(postgres) };
+macro_rules! delete {
+    ($dialect:ident) => {
+        of_many!($dialect, "delete from lead where id", " returning id")
+    };
+}
+const DELETE: Sql = Sql { sqlite: delete!(sqlite), postgres: delete!(postgres) };
+macro_rules! touch {
+    ($dialect:ident) => {
+        of_many!($dialect, "update lead set updated_at = $3 where id", "")
+    };
+}
+const TOUCH: Sql = Sql { sqlite: touch!(sqlite), postgres: touch!(postgres) };
+macro_rules! remove_tag {
+    ($dialect:ident) => {
+        of_many!($dialect, "delete from lead_tag where lead_id", " and tag = $3")
+    };
+}
+const REMOVE_TAG: Sql = Sql { sqlite: remove_tag!(sqlite), postgres: remove_tag!(postgres) };
 macro_rules! tags {
     ($dialect:ident) => {
         concat!(
@@ -107,7 +142,6 @@ const LOCK: Sql = Sql {
     // Rows that refer to the organization are stored meanwhile.
     postgres: "select id from organization where id = $1 for no key update",
 };
-const UNLINK: &str = "update message set lead_id = null where lead_id = $1 and organization_id = $2";
 
 const UNLINK_DEMO: &str = "update message set lead_id = null where lead_id in \
      (select id from lead where organization_id = $1 and demo_at is not null)";
@@ -136,22 +170,12 @@ const CUSTOM_KEYS: Sql = Sql {
     postgres: custom_keys!("k", "lateral json_object_keys(cast(q.custom as json))"),
 };
 /// For the prepare test.
-pub const STATEMENTS: &[&str] = &[
-    FIND,
-    FIND_SAME,
-    FIND_BY_EMAIL,
-    FIND_BY_NUMBER,
-    SAVE,
-    DELETE,
-    ALL_TAGS,
-    CLEAR_TAGS,
-    UNLINK,
-    UNLINK_DEMO,
-    REMOVE_DEMO,
-];
+pub const STATEMENTS: &[&str] =
+    &[FIND, FIND_SAME, FIND_BY_EMAIL, FIND_BY_NUMBER, SAVE, ALL_TAGS, CLEAR_TAGS, UNLINK_DEMO, REMOVE_DEMO];
 
 /// Statements that differ.
-pub const DUAL: &[Sql] = &[LOCK_MANY, FIND_MANY, TAGS, ADD_TAGS, LOCK, CUSTOM_NAMES, CUSTOM_KEYS];
+pub const DUAL: &[Sql] =
+    &[LOCK_MANY, FIND_MANY, UNLINK, DELETE, TOUCH, REMOVE_TAG, TAGS, ADD_TAGS, LOCK, CUSTOM_NAMES, CUSTOM_KEYS];
 
 #[derive(sqlx::FromRow)]
 pub(super) struct LeadRow {
@@ -351,11 +375,40 @@ struct Tagged<'a> {
     lead_id: &'a str,
 }
 
-/// Forgets a lead; its messages stay, and are nobody's. False when the organization has none of that id.
-pub async fn delete(conn: &mut Conn, id: &LeadId, organization: &OrganizationId) -> sqlx::Result<bool> {
-    sqlx::query(UNLINK).bind(id.as_str()).bind(organization.as_str()).execute(&mut *conn).await?;
-    let gone = sqlx::query(DELETE).bind(id.as_str()).bind(organization.as_str()).fetch_all(conn).await?;
-    Ok(!gone.is_empty())
+/// Takes a tag from leads of an organization.
+pub async fn remove_tag(
+    conn: &mut Conn,
+    dialect: Dialect,
+    organization: &OrganizationId,
+    tag: &str,
+    leads: &[LeadId],
+) -> sqlx::Result<()> {
+    let query = sqlx::query(REMOVE_TAG.of(dialect)).bind(batch_of_ids(leads)).bind(organization.as_str()).bind(tag);
+    query.execute(conn).await.map(drop)
+}
+
+/// Notes that leads of an organization have changed.
+pub async fn touch(
+    conn: &mut Conn,
+    dialect: Dialect,
+    organization: &OrganizationId,
+    leads: &[LeadId],
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    let query = sqlx::query(TOUCH.of(dialect)).bind(batch_of_ids(leads)).bind(organization.as_str()).bind(now.0);
+    query.execute(conn).await.map(drop)
+}
+
+/// Forgets leads of an organization; their messages stay, and are nobody's.
+pub async fn delete(
+    conn: &mut Conn,
+    dialect: Dialect,
+    organization: &OrganizationId,
+    leads: &[LeadId],
+) -> sqlx::Result<()> {
+    let (ids, organization) = (batch_of_ids(leads), organization.as_str());
+    sqlx::query(UNLINK.of(dialect)).bind(&ids).bind(organization).execute(&mut *conn).await?;
+    sqlx::query(DELETE.of(dialect)).bind(ids).bind(organization).execute(conn).await.map(drop)
 }
 
 /// Forgets the leads of the demo data.

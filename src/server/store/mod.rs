@@ -13,6 +13,7 @@ pub mod api_key;
 pub mod attempt;
 pub mod audience;
 pub mod campaign;
+pub mod change;
 pub mod consent;
 pub mod dashboard;
 pub mod enrollment;
@@ -306,6 +307,7 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         attempt::STATEMENTS,
         audience::STATEMENTS,
         campaign::STATEMENTS,
+        change::STATEMENTS,
         consent::STATEMENTS,
         dashboard::STATEMENTS,
         enrollment::STATEMENTS,
@@ -340,6 +342,7 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         attempt::DUAL,
         audience::DUAL,
         campaign::DUAL,
+        change::DUAL,
         consent::DUAL,
         enrollment::DUAL,
         idempotency::DUAL,

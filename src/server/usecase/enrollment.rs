@@ -254,12 +254,23 @@ async fn cancel(
     reason: StopReason,
     now: Timestamp,
 ) -> sqlx::Result<()> {
+    let why = format!("The lead's run has ended: {}.", reason.label().to_lowercase());
+    cancel_saying(app, conn, runs, &why, now).await
+}
+
+async fn cancel_saying(
+    app: &App,
+    conn: &mut Conn,
+    runs: &[EnrollmentId],
+    why: &str,
+    now: Timestamp,
+) -> sqlx::Result<()> {
     let canceled = store::enrollment::cancel(conn, app.db.dialect, runs, now).await?;
     let events: Vec<_> = canceled
         .into_iter()
         .map(|message| {
             let mut event = store::message::event(app.new_id(), now, Status::Canceled, Source::Worker);
-            event.detail = Some(format!("The lead's run has ended: {}.", reason.label().to_lowercase()));
+            event.detail = Some(why.to_owned());
             (message, event)
         })
         .collect();
@@ -286,6 +297,17 @@ pub async fn left(
 ) -> sqlx::Result<()> {
     let now = app.clock.now();
     store::enrollment::stop_of_lead(conn, lead, organization, reason, now).await.map(drop)
+}
+
+/// Leads are about to be forgotten, and their runs with them: nothing more of those leaves.
+pub async fn forgotten(
+    app: &App,
+    conn: &mut Conn,
+    organization: &OrganizationId,
+    leads: &[LeadId],
+) -> sqlx::Result<()> {
+    let runs = store::enrollment::list_of_leads(conn, app.db.dialect, leads, organization).await?;
+    cancel_saying(app, conn, &runs, "The lead was deleted.", app.clock.now()).await
 }
 
 /// Leads have other tags now, some of which may end their runs.

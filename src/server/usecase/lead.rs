@@ -3,14 +3,14 @@
 use crate::{
     api::error::{ApiError, Kind},
     domain::{
-        audience::Audience,
+        audience::{Audience, Order, Place},
         field_error::FieldErrors,
-        id::LeadId,
-        lead::{Lead, LeadForm, NewLead, Profile},
+        id::{LeadId, OrganizationId},
+        lead::{Lead, LeadForm, NewLead, Profile, Way},
         page::{Limit, Page},
     },
     server::{
-        Who,
+        App, Who,
         bucket::is_zone,
         error::Error,
         live::Topic,
@@ -100,15 +100,20 @@ pub async fn profile(who: &Who, id: &LeadId) -> Result<Profile, Error> {
     Ok(Profile { lead, merged: merge.map(|merge| merge.gone.label().to_owned()), suppressions })
 }
 
-/// One page of an audience, newest first.
-pub async fn list(who: &Who, audience: &Audience, cursor: Option<&LeadId>, limit: Limit) -> Result<Page<Lead>, Error> {
+/// One page of an audience, in an order.
+pub async fn list(
+    who: &Who,
+    audience: &Audience,
+    order: Order,
+    place: Option<&Place>,
+    limit: Limit,
+) -> Result<Page<Lead>, Error> {
     let (app, organization) = (&who.app, &who.organization.id);
     let (mut conn, now) = (app.db.read().await?, app.clock.now());
     segment::check(&mut conn, who, audience).await?;
     let searched = store::audience::SEARCHED;
-    let page =
-        store::audience::list(&mut conn, app.db.dialect, organization, audience, cursor, limit, searched, now).await?;
-    Ok(page)
+    let meant = (audience, order);
+    Ok(store::audience::list_in(&mut conn, app.db.dialect, organization, meant, place, limit, searched, now).await?)
 }
 
 /// All tags that leads of the organization have.
@@ -135,7 +140,7 @@ pub async fn merge(who: &Who, kept: &LeadId, gone: &LeadId) -> Result<Lead, Erro
             let all = parse(&LeadForm::from(&before).merged_with(&LeadForm::from(&other)), &[&before, &other])?;
             let moved = store::merge::give_messages(conn, organization, gone, kept).await?;
             // First: an address belongs to one lead at a time.
-            store::lead::delete(conn, gone, organization).await?;
+            store::lead::delete(conn, app.db.dialect, organization, std::slice::from_ref(gone)).await?;
             keep(conn, who, &before, &all).await?;
             let merge = Merge { id: app.new_id::<LeadId>().to_string(), before, gone: other, moved, at: now };
             store::merge::insert(conn, organization, &merge).await?;
@@ -176,18 +181,32 @@ pub async fn unmerge(who: &Who, kept: &LeadId) -> Result<Lead, Error> {
     load(who, &gone).await
 }
 
-/// Forgets a lead. What was sent to it stays in the history, and what it said about being written to counts for ever.
+/// Forgets a lead. What was sent to it stays in the history, what its runs had queued is canceled, and what it said about
+/// being written to counts for ever.
 pub async fn delete(who: &Who, id: &LeadId) -> Result<(), Error> {
     let (app, organization) = (&who.app, &who.organization.id);
     app.db
         .write(async |conn| {
             let lead = find(conn, who, id).await?;
-            store::lead::delete(conn, id, organization).await?;
-            Ok::<_, Error>(consent::forget(app, conn, organization, &lead.ways()).await?)
+            Ok::<_, Error>(forget(app, conn, organization, &[lead]).await?)
         })
         .await?;
     changed(who, id);
     Ok(())
+}
+
+/// The same for many, in the caller's transaction, which locks nothing else afterwards.
+pub(super) async fn forget(
+    app: &App,
+    conn: &mut Conn,
+    organization: &OrganizationId,
+    leads: &[Lead],
+) -> sqlx::Result<()> {
+    let ids: Vec<LeadId> = leads.iter().map(|lead| lead.id.clone()).collect();
+    enrollment::forgotten(app, conn, organization, &ids).await?;
+    store::lead::delete(conn, app.db.dialect, organization, &ids).await?;
+    let ways: Vec<Way> = leads.iter().flat_map(Lead::ways).collect();
+    consent::forget(app, conn, organization, &ways).await
 }
 
 fn changed(who: &Who, id: &LeadId) {

@@ -6,6 +6,7 @@
 pub mod account;
 pub mod api_key;
 pub mod campaign;
+pub mod change;
 pub mod consent;
 pub mod dashboard;
 pub mod decision;

@@ -67,8 +67,9 @@ fn taken() -> Error {
     Error::conflict("duplicate_segment", "There is a segment with this name already")
 }
 
-/// A segment names no other one, so that none can name itself.
-async fn flat(conn: &mut Conn, who: &Who, audience: Audience) -> Result<Audience, Error> {
+/// What an audience means now, without a segment in it: a segment names no other one, so that none can name itself, and what
+/// is done to all who match is done to those that were meant.
+pub(super) async fn flat(conn: &mut Conn, who: &Who, audience: Audience) -> Result<Audience, Error> {
     let Some(segment) = named(conn, who, &audience).await? else { return Ok(audience) };
     let alone = Audience { segment: String::new(), ..audience };
     // Together they may be more than one audience can ask.

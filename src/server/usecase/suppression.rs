@@ -7,7 +7,7 @@ use crate::{
         consent::{Act, Suppression, Teller},
         email::Email,
         field_error::FieldErrors,
-        id::{LeadId, SuppressionId},
+        id::{LeadId, OrganizationId, SuppressionId},
         lead::Way,
         page::{Limit, Page},
         text::parse_line,
@@ -131,12 +131,17 @@ pub async fn create(who: &Who, form: &SuppressForm) -> Result<Suppression, Error
 }
 
 fn suppressed(who: &Who, way: Way, reason: Option<String>) -> Said {
+    said(&who.organization.id, way, reason.unwrap_or_else(|| who.user.email.to_string()))
+}
+
+/// What the record says of an address that somebody of the organization puts on the list.
+pub(super) fn said(organization: &OrganizationId, way: Way, detail: String) -> Said {
     Said {
-        organization: who.organization.id.clone(),
+        organization: organization.clone(),
         act: Act::Suppressed,
         way,
         source: Teller::User,
-        detail: Some(reason.unwrap_or_else(|| who.user.email.to_string())),
+        detail: Some(detail),
         message: None,
     }
 }

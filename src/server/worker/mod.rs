@@ -5,6 +5,7 @@
 
 mod budget;
 mod campaign;
+mod change;
 mod claim;
 mod import;
 mod lane;
@@ -151,7 +152,7 @@ impl Worker {
         while !app.stop.is_cancelled() {
             let mut is_more = false;
             let done = guarded(async {
-                is_more = campaign::pass(app).await?;
+                is_more = campaign::pass(app).await? | change::pass(app).await?;
                 is_more |= sequence::pass(app).await?;
                 Ok(())
             });
@@ -243,7 +244,10 @@ impl Worker {
     /// Takes steps that are due; claims and starts everything that is due; asks providers that are to be asked; reads mailboxes
     /// that are to be read; imports what is to be imported.
     pub async fn pass(&self) -> Result<(), Error> {
-        while campaign::pass(&self.0.app).await? | sequence::pass(&self.0.app).await? {}
+        while campaign::pass(&self.0.app).await?
+            | change::pass(&self.0.app).await?
+            | sequence::pass(&self.0.app).await?
+        {}
         self.claim_pass().await?;
         poll::pass(&self.0.app).await?;
         mailbox::pass(&self.0.app).await?;
