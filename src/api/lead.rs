@@ -9,22 +9,24 @@ use crate::domain::{
 use leptos::prelude::*;
 use std::collections::BTreeMap;
 
-/// One page of leads, newest first; empty parameters do not matter.
+/// One page of leads; empty parameters do not matter, and `sort` is `newest`, `name` or `company`.
 #[server(output = Json)]
 pub async fn list_leads(
     q: Option<String>,
     tag: Option<String>,
     segment: Option<String>,
+    sort: Option<String>,
     cursor: Option<String>,
 ) -> Result<Page<Lead>, ApiError> {
     let who = crate::server::request().await?;
     let [q, tag, segment] = [q, tag, segment].map(Option::unwrap_or_default);
     let asked = crate::domain::audience::Audience { q, tag, segment, ..Default::default() };
     let audience = asked.parse().map_err(crate::server::error::Error::from)?;
-    // A cursor that cannot be is that of the first page.
-    let cursor = cursor.and_then(|cursor| cursor.parse().ok());
-    Ok(crate::server::usecase::lead::list(&who, &audience, cursor.as_ref(), crate::domain::page::Limit::default())
-        .await?)
+    // A cursor that cannot be is that of the first page, and an order that cannot be the usual one.
+    let place = cursor.and_then(|cursor| crate::domain::audience::Place::parse(&cursor));
+    let order = sort.and_then(|name| crate::domain::audience::Order::from_name(&name)).unwrap_or_default();
+    let limit = crate::domain::page::Limit::default();
+    Ok(crate::server::usecase::lead::list(&who, &audience, order, place.as_ref(), limit).await?)
 }
 
 /// All tags that leads have.

@@ -4,6 +4,7 @@
 pub mod account;
 pub mod api_key;
 pub mod campaign;
+pub mod change;
 pub mod codec;
 pub mod dashboard;
 pub mod demo;

@@ -1,5 +1,6 @@
 //! The leads: list with search and tags, and the dialog that takes one in. Filters, page and dialog are in the URL.
 
+mod change;
 pub mod detail;
 mod dialog;
 mod run;
@@ -7,11 +8,16 @@ mod segment;
 
 use crate::{
     api::{
+        change::{list_changes, load_change_choices},
         error::ApiError,
         lead::{list_leads, list_tags},
         segment::{list_segments, load_segment_choices},
     },
-    domain::{audience::Choices, lead::Lead},
+    domain::{
+        audience::{Choices, Order},
+        change::ChangeChoices,
+        lead::Lead,
+    },
     ui::part::{
         empty_state::EmptyState,
         error_box::ErrorBox,
@@ -25,6 +31,7 @@ use crate::{
         time::Time,
     },
 };
+use change::{ChangeDialog, Changes};
 use dialog::LeadDialog;
 use leptos::{
     prelude::*,
@@ -42,13 +49,14 @@ struct Asked {
     q: Option<String>,
     tag: Option<String>,
     segment: Option<String>,
+    sort: Option<String>,
     cursor: Option<String>,
 }
 
 impl Asked {
     fn read(query: &ParamsMap) -> Self {
         let text = |name: &str| query.get(name).filter(|text| !text.is_empty());
-        Self { q: text("q"), tag: text("tag"), segment: text("segment"), cursor: text("cursor") }
+        Self { q: text("q"), tag: text("tag"), segment: text("segment"), sort: text("sort"), cursor: text("cursor") }
     }
 
     /// All leads that the list would show, as a file.
@@ -66,7 +74,7 @@ impl Asked {
 
     /// The address of the newest page of the same list, with one thing more.
     fn with(&self, name: &str, value: Option<&str>) -> String {
-        address(HERE, self.filters().into_iter().chain([(name, value)]))
+        address(HERE, self.filters().into_iter().chain([("sort", self.sort.as_deref()), (name, value)]))
     }
 }
 
@@ -81,11 +89,19 @@ enum Open {
     Edit,
     /// It is deleted.
     Delete,
+    /// All leads of the list are changed.
+    Change,
 }
 
 impl Open {
     fn read(query: &ParamsMap) -> Option<Self> {
-        let named = [("add", Self::Add), ("save", Self::Save), ("edit", Self::Edit), ("delete", Self::Delete)];
+        let named = [
+            ("add", Self::Add),
+            ("save", Self::Save),
+            ("edit", Self::Edit),
+            ("delete", Self::Delete),
+            ("change", Self::Change),
+        ];
         named.into_iter().find(|(name, _)| query.get(name).is_some()).map(|(_, open)| open)
     }
 }
@@ -106,7 +122,7 @@ fn Leads() -> impl IntoView {
     // Only a dialog of segments needs them.
     let about = Memo::new(move |_| {
         let segment = asked.with(|asked| asked.segment.clone().unwrap_or_default());
-        open.get().filter(|open| *open != Open::Add).map(|_| segment)
+        open.get().filter(|open| !matches!(open, Open::Add | Open::Change)).map(|_| segment)
     });
     let choices = Resource::new_blocking(
         move || about.get(),
@@ -115,10 +131,21 @@ fn Leads() -> impl IntoView {
             None => Ok(Choices::default()),
         },
     );
+    let changeable = Resource::new_blocking(
+        move || (open.get() == Some(Open::Change)).then(|| asked.get()),
+        async |asked| match asked {
+            Some(Asked { q, tag, segment, .. }) => {
+                let [q, tag, segment] = [q, tag, segment].map(Option::unwrap_or_default);
+                load_change_choices(q, tag, segment).await
+            }
+            None => Ok(ChangeChoices::default()),
+        },
+    );
+    let changes = Resource::new_blocking(move || live.leads.get(), |_| list_changes());
     let tags = Resource::new_blocking(move || live.leads.get(), |_| list_tags());
     let leads = Resource::new_blocking(
         move || (asked.get(), live.leads.get()),
-        |(asked, _)| list_leads(asked.q, asked.tag, asked.segment, asked.cursor),
+        |(asked, _)| list_leads(asked.q, asked.tag, asked.segment, asked.sort, asked.cursor),
     );
     let href = Callback::new(move |cursor: Option<String>| asked.with(|asked| asked.with("cursor", cursor.as_deref())));
     let empty = Callback::new(move |older: Option<String>| {
@@ -140,11 +167,15 @@ fn Leads() -> impl IntoView {
             <a class="btn" rel="external" download="leads.csv" href=move || asked.get().export()>
                 "Export"
             </a>
+            <a id="change-leads" class="btn" href=move || asked.get().with("change", Some("1")) data-noscroll="">
+                "Change all"
+            </a>
             <a id="add-lead" class="btn primary" href=move || asked.get().with("add", Some("1")) data-noscroll="">
                 "Add lead"
             </a>
         </PageHead>
         <Transition>
+            <Changes changes />
             <Segments asked segments />
             <Filters asked tags />
         </Transition>
@@ -157,7 +188,7 @@ fn Leads() -> impl IntoView {
             empty
             rows
         />
-        {late(open, move |open| Box::pin(list_dialog(open, asked.get_untracked(), choices)))}
+        {late(open, move |open| Box::pin(list_dialog(open, asked.get_untracked(), choices, changeable)))}
     }
 }
 
@@ -167,12 +198,19 @@ fn list_dialog(
     open: Open,
     asked: Asked,
     choices: Resource<Result<Choices, ApiError>>,
+    changeable: Resource<Result<ChangeChoices, ApiError>>,
 ) -> Result<AnyView, SplitLoaderError> {
     let back = asked.with("", None);
     let drawn = move || {
         let (asked, back) = (asked.clone(), back.clone());
         if open == Open::Add {
             return Some(view! { <LeadDialog back opener="add-lead" /> }.into_any());
+        }
+        if open == Open::Change {
+            return Some(match changeable.get()? {
+                Err(error) => view! { <ErrorBox error retry=move |()| changeable.refetch() /> }.into_any(),
+                Ok(choices) => view! { <ChangeDialog asked choices back /> }.into_any(),
+            });
         }
         match choices.get()? {
             Err(error) => Some(view! { <ErrorBox error retry=move |()| choices.refetch() /> }.into_any()),
@@ -200,6 +238,17 @@ fn Filters(asked: Memo<Asked>, tags: Resource<Result<Vec<String>, ApiError>>) ->
                 </option>
             }
         };
+        let order = asked.sort.as_deref().and_then(Order::from_name).unwrap_or_default();
+        let orders = Order::ALL.into_iter().map(|(each, name, label)| {
+            // The usual one is not spelt out in the address.
+            let value = if each == Order::Newest { "" } else { name };
+            view! {
+                <option value=value selected=each == order>
+                    {label}
+                </option>
+            }
+        });
+        let orders = orders.collect_view();
         view! {
             <Form method="GET" action=HERE>
                 <div class="filters" role="search">
@@ -213,6 +262,12 @@ fn Filters(asked: Memo<Asked>, tags: Resource<Result<Vec<String>, ApiError>>) ->
                         <select id="tag" name="tag">
                             <option value="">"All"</option>
                             {tags.into_iter().map(option).collect_view()}
+                        </select>
+                    </div>
+                    <div class="field">
+                        <label for="sort">"Sort by"</label>
+                        <select id="sort" name="sort">
+                            {orders}
                         </select>
                     </div>
                     <div class="row">

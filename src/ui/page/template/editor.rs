@@ -438,8 +438,10 @@ fn insert(text: &str, is_subject: bool) {
 fn LeadField(draft: RwSignal<Draft>) -> impl IntoView {
     let live = Live::get();
     let asked = Memo::new(move |_| draft.with(|draft| draft.q.clone()));
-    let leads =
-        Resource::new_blocking(move || (asked.get(), live.leads.get()), |(q, _)| list_leads(Some(q), None, None, None));
+    let leads = Resource::new_blocking(
+        move || (asked.get(), live.leads.get()),
+        |(q, _)| list_leads(Some(q), None, None, None, None),
+    );
     let options = move || {
         let found = leads.get().and_then(Result::ok).map(|page| page.data).unwrap_or_default();
         let chosen = draft.with_untracked(|draft| draft.lead.clone());
