@@ -45,7 +45,7 @@ test("all leads of a list get a tag, lose one, and are deleted", async ({ page }
   await page.getByRole("link", { name: "Change all" }).click();
   await dialog.getByLabel("Delete them").check();
   await dialog.getByRole("button", { name: "Change 3 leads" }).click();
-  await expect(dialog.getByText("Tick this to delete them.")).toBeVisible();
+  await expect(dialog.locator("#f-sure-fault")).toHaveText("Tick this to delete them.");
   await dialog.getByLabel("Yes, delete 3 leads").check();
   await dialog.getByRole("button", { name: "Change 3 leads" }).click();
   await expect(page.getByRole("status").filter({ hasText: "3 leads are deleted." })).toBeVisible();
@@ -61,7 +61,7 @@ test.describe("without a script", () => {
     const dialog = page.getByRole("dialog");
     await dialog.getByLabel("Enroll in a sequence").check();
     await dialog.getByRole("button", { name: "Change 3 leads" }).click();
-    await expect(dialog.getByText("Is no sequence that there is.")).toBeVisible();
+    await expect(dialog.locator("#f-sequence-fault")).toHaveText("Is no sequence that there is.");
     await dialog.getByLabel("Do not contact them").check();
     await dialog.getByRole("button", { name: "Change 3 leads" }).click();
     await expect(async () => {
@@ -69,6 +69,6 @@ test.describe("without a script", () => {
       await expect(page.getByText("3 leads are not written to any more.")).toBeVisible({ timeout: 500 });
     }).toPass();
     await page.goto("/suppressions");
-    await expect(page.locator("tbody tr").first()).toContainText("else@example.com");
+    await expect(page.locator("tbody tr")).toHaveCount(3);
   });
 });
