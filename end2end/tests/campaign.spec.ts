@@ -183,6 +183,29 @@ test.describe("without a script", () => {
   });
 });
 
+test("what failed for a while is sent again, and the campaign goes on until that is done", async ({ page }) => {
+  await signUp(page);
+  await connect(page, { channel: "SMS", number: "+14155550132", name: "Reminders" });
+  const template_id = await fair(page);
+  // Switched off: a failure that may pass.
+  await add(page, "/api/leads", { name: "Mia Away", phone: "+15005550030", tags: ["away"] });
+  await add(page, "/api/leads", { name: "Kim Here", phone: "+14155552671", tags: ["away"] });
+  const form = { name: "Second try", channel: "sms", template_id, audience: { tag: "away" } };
+  const id = await add(page, "/api/campaigns", form);
+  await open(page, `/campaigns/${id}`);
+  await expect(page.getByRole("button", { name: "Retry failed" })).toHaveCount(0);
+  await page.getByRole("button", { name: "Start" }).click();
+  await expect(head(page)).toContainText("Done", { timeout: 20_000 });
+  await expect(number(page, "Failed")).toHaveText("1", { timeout: 20_000 });
+  await page.getByRole("button", { name: "Retry failed" }).click();
+  await expect(page.getByText("1 message is queued again.")).toBeVisible();
+  // It fails once more, and nobody else was written to again.
+  await expect(number(page, "Failed")).toHaveText("1", { timeout: 20_000 });
+  await expect(head(page)).toContainText("Done", { timeout: 20_000 });
+  const messages = (await (await page.request.get("/api/messages")).json()).data;
+  expect(messages.map((message: { attempts: number }) => message.attempts).sort()).toEqual([1, 2]);
+});
+
 test("axe finds nothing serious in any state, and nothing scrolls sideways on a phone", async ({ page }) => {
   test.setTimeout(120_000);
   await signUp(page);

@@ -123,9 +123,12 @@ test.describe("without a script", () => {
     await expect(page.getByLabel("Why may you write")).toHaveValue("Fair");
     await page.getByLabel("Tags to add").fill("fair");
     await page.getByRole("button", { name: "Check the rows" }).click();
+    // A form without a script is a way to another page, which no reload may cross.
+    await expect(page.getByRole("heading", { name: "What would become of the rows" })).toBeVisible();
     const start = page.getByRole("button", { name: "Import 1 rows" });
     await expect.poll(async () => (await page.reload(), start.isVisible()), { timeout: 20_000 }).toBe(true);
     await start.click();
+    await expect(page.getByRole("heading", { name: /^Import(ing|ed)$/ })).toBeVisible();
     await expect.poll(async () => (await page.reload(), page.locator("h2").first().innerText()), { timeout: 20_000 }).toBe("Imported");
     await expect(page.getByRole("row", { name: "Line 3" })).toContainText("no address");
     await page.goto("/leads");
