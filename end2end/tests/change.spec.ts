@@ -44,10 +44,10 @@ test("all leads of a list get a tag, lose one, and are deleted", async ({ page }
   await open(page, "/leads?q=example.com");
   await page.getByRole("link", { name: "Change all" }).click();
   await dialog.getByLabel("Delete them").check();
-  await dialog.getByRole("button", { name: "Change 3 leads" }).click();
+  await dialog.getByRole("button", { name: "Delete 3 leads" }).click();
   await expect(dialog.locator("#f-sure-fault")).toHaveText("Tick this to delete them.");
   await dialog.getByLabel("Yes, delete 3 leads").check();
-  await dialog.getByRole("button", { name: "Change 3 leads" }).click();
+  await dialog.getByRole("button", { name: "Delete 3 leads" }).click();
   await expect(page.getByRole("status").filter({ hasText: "3 leads are deleted." })).toBeVisible();
   await expect(page.getByText("No lead matches")).toBeVisible();
 });

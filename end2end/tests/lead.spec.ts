@@ -59,7 +59,7 @@ test("a lead is taken in, found by tag and search, changed, written to and delet
 test("whoever is there already is shown, and two who are one are merged and parted again", async ({ page }) => {
   const add = async (data: object) => (await (await page.request.post("/api/leads", { data })).json()).id as string;
   const kim = await add({ name: "Kim Lee", email: "kim@example.com" });
-  const other = await add({ name: "K. Lee", phone: "+14155552671", tags: ["fair"] });
+  await add({ name: "K. Lee", phone: "+14155552671", tags: ["fair"] });
   await open(page, "/leads?add=1");
   const dialog = page.getByRole("dialog");
   await page.setViewportSize({ width: 375, height: 640 });
@@ -72,7 +72,15 @@ test("whoever is there already is shown, and two who are one are merged and part
   await page.setViewportSize({ width: 1280, height: 720 });
 
   await page.getByRole("link", { name: "Merge" }).click();
-  await dialog.getByLabel("The other lead").fill(`http://tern.example/leads/${other}`);
+  const whom = dialog.getByLabel("The other lead");
+  for (const [said, fault] of [["Nobody", "Finds no other lead."], ["kim@example.com", "Is this lead itself."], ["nobody@example.com", "Is the address of no lead."], ["Lee", `Finds more than one lead (K. Lee, Lee Ann): say the e-mail address or the number.`]]) {
+    if (said === "Lee") await add({ name: "Lee Ann", email: "lee@example.com" });
+    await whom.fill(said);
+    await dialog.getByRole("button", { name: "Merge" }).click();
+    await expect(dialog.locator("#f-other-fault")).toHaveText(fault);
+  }
+  await whom.fill("K. Le");
+  await expect(dialog.locator("#other-leads option", { hasText: "K. Lee" })).toHaveAttribute("value", "+14155552671");
   await dialog.getByRole("button", { name: "Merge" }).click();
   await expect(page.locator(".facts")).toContainText("+14155552671");
   await expect(page.getByText("K. Lee was merged into this lead.")).toBeVisible();

@@ -78,13 +78,19 @@ test("a team reaches five thousand people, and whoever answers or says stop is l
   const here = new URL(page.url()).pathname;
 
   // What it would send, before it is on: everybody, no more than the limit on any day.
-  const forecast = await page.request.post(`/api${here}/forecast?limit=200`, { data: { filter: { tag: "messe" } }, timeout: 90_000 });
-  const told = await forecast.json();
-  expect(forecast.status(), JSON.stringify(told)).toBe(200);
-  expect(told.people).toBe(4750);
-  const mails = told.days.filter((day: { account: string }) => day.account === MAILBOX.user);
-  expect(mails[0]).toMatchObject({ sent: LIMIT, is_full: true });
-  expect(mails.every((day: { sent: number }) => day.sent <= LIMIT)).toBe(true);
+  await page.getByRole("link", { name: "Forecast" }).click();
+  const panel = page.locator(".forecast");
+  await panel.getByLabel("Tag").selectOption("messe");
+  await panel.getByRole("button", { name: "Forecast" }).click();
+  const told = page.locator("[data-forecast]");
+  await expect(told.locator(".sums")).toContainText(/^4750 people get 14250 messages/, { timeout: 90_000 });
+  await expect(told).not.toContainText("not complete");
+  await told.getByText("Show the numbers").click();
+  const days = told.getByRole("region", { name: "Numbers of the forecast by day" });
+  const mailDays = days.getByRole("row").filter({ hasText: MAILBOX.user });
+  await expect(mailDays.first()).toContainText(`${LIMIT}, limit reached`);
+  const mails = (await mailDays.locator("td:nth-of-type(2)").allTextContents()).map(Number);
+  expect([mails[0], Math.max(...mails), mails.reduce((sum, day) => sum + day, 0)]).toEqual([LIMIT, LIMIT, 4750]);
 
   // On it goes, as far as today's limit lets it.
   await page.getByRole("button", { name: "Switch on" }).click();

@@ -78,6 +78,5 @@ pub async fn change_leads(
 pub async fn cancel_change(id: ChangeId) -> Result<(), ApiError> {
     let who = crate::server::request().await?;
     crate::server::usecase::change::cancel(&who, &id).await?;
-    leptos_axum::redirect("/leads");
     Ok(())
 }

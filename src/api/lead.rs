@@ -23,7 +23,7 @@ pub async fn list_leads(
     let asked = crate::domain::audience::Audience { q, tag, segment, ..Default::default() };
     let audience = asked.parse().map_err(crate::server::error::Error::from)?;
     // A cursor that cannot be is that of the first page, and an order that cannot be the usual one.
-    let place = cursor.and_then(|cursor| crate::domain::audience::Place::parse(&cursor));
+    let place = cursor.and_then(|cursor| cursor.parse::<crate::domain::audience::Place>().ok());
     let order = sort.and_then(|name| crate::domain::audience::Order::from_name(&name)).unwrap_or_default();
     let limit = crate::domain::page::Limit::default();
     Ok(crate::server::usecase::lead::list(&who, &audience, order, place.as_ref(), limit).await?)
@@ -99,16 +99,14 @@ pub async fn delete_lead(id: LeadId) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Two leads are one person: the one of the `id` stays.
+/// Two leads are one person: the one of the `id` stays. `other` is whatever finds nobody else: an e-mail address, a number, a
+/// name, the address of the lead's page.
 #[server(output = Json)]
 pub async fn merge_lead(id: LeadId, #[server(default)] other: String) -> Result<Lead, ApiError> {
     let who = crate::server::request().await?;
-    let missing =
-        || crate::domain::field_error::FieldErrors::one("other", "must be the address of a lead's page, or its id");
-    // The address of its page ends with its id.
-    let other = other.trim().rsplit('/').next().unwrap_or_default().parse();
-    let other = other.map_err(|_| crate::server::error::Error::from(missing()))?;
-    let lead = crate::server::usecase::lead::merge(&who, &id, &other).await?;
+    let found = crate::server::usecase::lead::find_other(&who, &id, &other).await;
+    let found = found.map_err(|error| ApiError::from(error).keeping([("other", &*other)]))?;
+    let lead = crate::server::usecase::lead::merge(&who, &id, &found).await?;
     leptos_axum::redirect(&format!("/leads/{}", lead.id));
     Ok(lead)
 }

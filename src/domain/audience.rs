@@ -2,13 +2,13 @@
 
 use super::{
     field_error::FieldErrors,
-    id::{LeadId, SegmentId, SequenceId},
+    id::{LeadId, NotAnId, SegmentId, SequenceId},
     lead::{parse_key, parse_tag},
     text::parse_line,
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 /// The most conditions of an audience.
 const CONDITIONS_MAX: usize = 20;
@@ -95,11 +95,12 @@ pub struct Place {
     pub id: LeadId,
 }
 
-impl Place {
-    /// Reads a cursor; `None`: it is none.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (id, key) = text.split_once('.').unwrap_or((text, ""));
-        Some(Self { id: id.parse().ok()?, key: key.to_owned() })
+impl FromStr for Place {
+    type Err = NotAnId;
+
+    fn from_str(cursor: &str) -> Result<Self, NotAnId> {
+        let (id, key) = cursor.split_once('.').unwrap_or((cursor, ""));
+        Ok(Self { id: id.parse()?, key: key.to_owned() })
     }
 }
 

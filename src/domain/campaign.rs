@@ -240,18 +240,16 @@ impl CampaignForm {
             skip_holidays: self.skip_holidays,
             account_ids: self.account_ids,
         };
-        let sequence = sequence.parse().map_err(|faults| errors.0.extend(without_step(faults).0)).ok();
-        let audience = self.audience.parse();
-        let audience = audience.map_err(|faults| {
-            let within = |fault: FieldError| FieldError { field: format!("audience.{}", fault.field), ..fault };
-            errors.0.extend(faults.0.into_iter().map(within));
-        });
+        let sequence = errors.join(sequence.parse().map_err(without_step));
+        let within = |fault: FieldError| FieldError { field: format!("audience.{}", fault.field), ..fault };
+        let audience = self.audience.parse().map_err(|faults| FieldErrors(faults.0.into_iter().map(within).collect()));
+        let audience = errors.join(audience);
         let send_at = match self.send_at.trim() {
             "" => None,
             at => errors.check("send_at", Timestamp::parse(at)),
         };
         match (sequence, audience) {
-            (Some(sequence), Ok(audience)) if errors.is_empty() => Ok(NewCampaign { sequence, audience, send_at }),
+            (Some(sequence), Some(audience)) if errors.is_empty() => Ok(NewCampaign { sequence, audience, send_at }),
             _ => Err(errors),
         }
     }

@@ -48,6 +48,11 @@ impl FieldErrors {
         result.map_err(|error| self.add(field, error.to_string())).ok()
     }
 
+    /// Keeps a good value; notes all faults of a bad one.
+    pub fn join<T>(&mut self, result: Result<T, Self>) -> Option<T> {
+        result.map_err(|faults| self.0.extend(faults.0)).ok()
+    }
+
     /// Moves faults to the name that a form has for the field.
     pub fn rename(&mut self, from: &str, to: &str) {
         self.0.iter_mut().filter(|error| error.field == from).for_each(|error| to.clone_into(&mut error.field));

@@ -90,7 +90,8 @@ impl Way {
         channels.iter().map(|channel| Self { channel: *channel, address: address.to_owned() }).collect()
     }
 
-    fn of(email: Option<&str>, numbers: [Option<&PhoneNumber>; 2]) -> Vec<Self> {
+    /// Every way in which an e-mail address and numbers could be used, some perhaps twice.
+    pub fn of(email: Option<&str>, numbers: [Option<&PhoneNumber>; 2]) -> Vec<Self> {
         let numbers = numbers.into_iter().flatten().flat_map(|number| Self::all(Channel::Sms, number.as_str()));
         email.into_iter().flat_map(|email| Self::all(Channel::Email, email)).chain(numbers).collect()
     }

@@ -50,6 +50,20 @@ impl PhoneNumber {
             self.0.clone()
         }
     }
+
+    /// All notations of the subscriber: every number with this one's [`key`](Self::key).
+    pub fn notations(&self) -> Vec<String> {
+        let key = self.key();
+        let digits = &key[1..];
+        let with = |digit: char, at: usize| format!("+{}{digit}{}", &digits[..at], &digits[at..]);
+        let other = match (digits.len(), digits.get(..2)) {
+            (12, Some("52")) => Some(with('1', 2)),
+            (12, Some("54")) => Some(with('9', 2)),
+            (12, Some("55")) => Some(with('9', 4)),
+            _ => None,
+        };
+        std::iter::once(key).chain(other).collect()
+    }
 }
 
 impl fmt::Display for PhoneNumber {
@@ -107,9 +121,14 @@ mod tests {
             ("+5511987654321", "+551187654321"),
         ] {
             assert_eq!(key(one), key(other));
+            for number in [one, other] {
+                let notations = PhoneNumber::parse_e164(number).expect("a number").notations();
+                assert_eq!(notations, [other, one], "{number}");
+            }
         }
         for alone in ["+14155550132", "+4915123456789", "+551131234567", "+5611987654321"] {
             assert_eq!(key(alone), alone);
+            assert!(PhoneNumber::parse_e164(alone).expect("a number").notations().contains(&alone.to_owned()));
         }
     }
 }

@@ -431,13 +431,7 @@ impl SequenceForm {
             errors.add("steps", format!("must be at most {STEPS_MAX}"));
         }
         let steps = self.steps.iter().enumerate().filter_map(|(at, step)| step.parse(at, &mut errors)).collect();
-        let window = match self.window.map(Window::parse).transpose() {
-            Ok(window) => window,
-            Err(faults) => {
-                errors.0.extend(faults.0);
-                None
-            }
-        };
+        let window = self.window.and_then(|window| errors.join(Window::parse(window)));
         let ids = self.account_ids.iter().filter(|id| !id.trim().is_empty());
         let mut account_ids: Vec<AccountId> = ids
             .filter_map(|id| errors.check("account_ids", id.trim().parse().map_err(|_| "must be ids of accounts")))

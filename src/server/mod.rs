@@ -89,6 +89,8 @@ pub struct Parts {
     ids: Ids,
     /// Keys of records of consent.
     pub consent_keys: usecase::consent::Keys,
+    /// Plans of sequences.
+    pub plans: schedule::Plans,
     /// Templates that were compiled.
     pub texts: template::Texts,
     /// The providers.
@@ -204,6 +206,7 @@ impl App {
             vault,
             clock,
             ids: Ids::default(),
+            plans: schedule::Plans::default(),
             texts: template::Texts::default(),
             consent_keys: usecase::consent::Keys::default(),
             channels,

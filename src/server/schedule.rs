@@ -1,8 +1,18 @@
 //! When a message of a plan may leave: windows and holidays by the clock of whom it is for, also when that clock is changed.
 
-use crate::domain::{rules::Rules, sequence::Plan, time::Timestamp, window::Window};
+use super::store::{self, Conn};
+use crate::domain::{
+    id::{OrganizationId, SequenceId},
+    rules::Rules,
+    sequence::Plan,
+    time::Timestamp,
+    window::Window,
+};
 use jiff::{civil::Date, tz::TimeZone};
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 /// So many days are looked at for one on which something may leave.
 const LOOK_AHEAD: usize = 400;
@@ -41,6 +51,43 @@ impl Clockwork {
             Some(name) => calendar.next(at, &zone(name)),
             None => calendar.next(at, &self.own),
         }
+    }
+}
+
+/// Versions of sequences whose plans are kept at hand.
+const KEPT: usize = 200;
+
+/// Plans of versions: they never change.
+#[derive(Default)]
+pub struct Plans(Mutex<HashMap<(OrganizationId, SequenceId, u32), Arc<Plan>>>);
+
+impl Plans {
+    /// The plan of a version; `None` when it was deleted.
+    pub async fn find(
+        &self,
+        conn: &mut Conn,
+        organization: &OrganizationId,
+        sequence: &SequenceId,
+        version: u32,
+    ) -> sqlx::Result<Option<Arc<Plan>>> {
+        let place = (organization.clone(), sequence.clone(), version);
+        if let Some(plan) = self.kept().get(&place) {
+            return Ok(Some(plan.clone()));
+        }
+        let Some(plan) = store::sequence::find_plan(conn, sequence, organization, version).await? else {
+            return Ok(None);
+        };
+        let plan = Arc::new(plan);
+        let mut kept = self.kept();
+        if kept.len() >= KEPT {
+            kept.clear(); // rare, and soon read again
+        }
+        kept.insert(place, plan.clone());
+        Ok(Some(plan))
+    }
+
+    fn kept(&self) -> MutexGuard<'_, HashMap<(OrganizationId, SequenceId, u32), Arc<Plan>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -266,7 +266,7 @@ async fn in_each_order_everybody_is_there_once() {
                         let page = page.await.expect("a page");
                         let told = |lead: Lead| format!("{}/{}", lead.name, lead.company.unwrap_or_default());
                         seen.extend(page.data.into_iter().map(told));
-                        place = page.next_cursor.map(|cursor| Place::parse(&cursor).expect("a place"));
+                        place = page.next_cursor.map(|cursor| cursor.parse::<Place>().expect("a place"));
                         if place.is_none() {
                             break;
                         }

@@ -169,6 +169,13 @@ async fn a_leads_messages_are_found_by_the_lead() {
 }
 
 #[tokio::test]
+async fn messages_of_strangers_are_found_by_their_addresses() {
+    goes_by("cross join message m where m.organization_id = $2 and m.lead_id", "message_stranger (organization_id=?")
+        .await;
+    goes_by("update message set lead_id = x.lead_id", "sqlite_autoindex_message_1 (id=?)").await;
+}
+
+#[tokio::test]
 async fn leads_are_found_by_an_index_whatever_is_asked() {
     for (part, by) in [
         ("and l.id < $4 and l.id >= $5", "lead_page (organization_id=? AND id>? AND id<?)"),

@@ -1,7 +1,11 @@
 //! Campaigns: one message to many, within all limits, held and ended at any time, and never to somebody who is to be left alone.
 
-use super::{connected, set_limit};
-use crate::support::{Answer, Client, OWN_NUMBER, PUBLIC_URL, World, but, twilio_form};
+use super::{
+    connected,
+    sequence::{later, template, write},
+    set_limit,
+};
+use crate::support::{Answer, Client, World, but, twilio_form};
 use serde_json::{Value, json};
 use tern::{
     domain::time::{DAY, HOUR, MINUTE, Timestamp},
@@ -11,14 +15,8 @@ use tern::{
 const CAMPAIGNS: &str = "/api/campaigns";
 const LEADS: &str = "/api/leads";
 
-async fn template(owner: &Client, channel: &str, body: &str) -> String {
-    let subject = (channel == "email").then_some("Hello");
-    let form = json!({ "name": format!("{channel}: {body}"), "channel": channel, "subject": subject, "body": body });
-    owner.post("/api/templates", form).await.expect_status(201).id()
-}
-
 /// So many people with a phone, all tagged; their ids.
-async fn people(owner: &Client, count: usize) -> Vec<String> {
+pub(super) async fn people(owner: &Client, count: usize) -> Vec<String> {
     let mut ids = Vec::new();
     for n in 0..count {
         let lead = json!({ "name": format!("Person {n}"), "phone": format!("+1415555{n:04}"), "tags": ["spring"] });
@@ -28,7 +26,7 @@ async fn people(owner: &Client, count: usize) -> Vec<String> {
 }
 
 /// A draft for everybody with the tag; its id.
-async fn draft(owner: &Client, template: &str, more: Value) -> String {
+pub(super) async fn draft(owner: &Client, template: &str, more: Value) -> String {
     owner.patch("/api/rules", json!({ "quiet_hours": false })).await.expect_status(200);
     let form = json!({ "name": "Spring", "channel": "sms", "template_id": template, "audience": { "tag": "spring" } });
     let created = owner.post(CAMPAIGNS, but(form, more)).await.expect_status(201);
@@ -36,7 +34,7 @@ async fn draft(owner: &Client, template: &str, more: Value) -> String {
     created.id()
 }
 
-async fn tell(owner: &Client, campaign: &str, what: &str) -> Answer {
+pub(super) async fn tell(owner: &Client, campaign: &str, what: &str) -> Answer {
     owner.post(&format!("{CAMPAIGNS}/{campaign}/{what}"), json!({})).await
 }
 
@@ -46,18 +44,6 @@ async fn story(owner: &Client, campaign: &str) -> Value {
 
 fn counts(queued: u32, sent: u32, delivered: u32, failed: u32, replied: u32) -> Value {
     json!({ "queued": queued, "sent": sent, "delivered": delivered, "failed": failed, "unknown": 0, "replied": replied, "lost": 0 })
-}
-
-async fn later(world: &World, millis: i64) {
-    world.clock.advance(millis);
-    world.work().await;
-    world.hear_all().await;
-}
-
-async fn write(world: &World, account: &str, from: &str, text: &str) {
-    let url = format!("{PUBLIC_URL}/webhooks/twilio/{account}/inbound");
-    let call = world.twilio.receive(OWN_NUMBER, from, text, &url);
-    world.hand_back(&call).await.expect_status(200);
 }
 
 async fn sent(world: &World) -> Vec<String> {

@@ -131,6 +131,43 @@ async fn a_message_to_a_lead_goes_to_its_address_for_the_channel() {
 }
 
 #[tokio::test]
+async fn what_was_said_before_anybody_was_known_belongs_to_the_lead_that_is_taken_in() {
+    let (world, owner, account) = connected().await;
+    let (one, other) = ("+525512345678", "+5215512345678");
+    let to = |to: &str| but(form(), json!({ "to": to }));
+    let before = owner.post(MESSAGES, to(one)).await.expect_status(202).id();
+    let elsewhere = owner.post(MESSAGES, to(RECIPIENT)).await.expect_status(202).id();
+    world.work().await;
+    let url = format!("{PUBLIC_URL}/webhooks/twilio/{account}/inbound");
+    let reply = world.twilio.receive(OWN_NUMBER, other, "Who is this?", &url);
+    world.hand_back(&reply).await.expect_status(200);
+    assert_eq!(owner.message(&before).await["lead_id"], json!(null));
+    let texts = async |lead: &str| {
+        let list = owner.get(&format!("{MESSAGES}?lead_id={lead}")).await.expect_status(200).json();
+        list["data"].as_array().expect("a list").iter().map(|message| message["body"].clone()).collect::<Vec<_>>()
+    };
+    // Whoever takes the same number in elsewhere gets nothing of it.
+    let stranger = world.stranger().await;
+    let theirs = create(&stranger, json!({ "phone": one })).await;
+    assert_eq!(stranger.get(&format!("{MESSAGES}?lead_id={theirs}")).await.json()["data"], json!([]));
+    let kim = create(&owner, json!({ "phone": other })).await;
+    assert_eq!(texts(&kim).await, ["Who is this?", "Hello"]);
+    let lead = owner.get(&format!("{LEADS}/{kim}")).await.json();
+    assert!(lead["contacted_at"].is_string() && lead["replied_at"].is_string(), "{lead}");
+    // Another address of somebody who is known already; and a file.
+    assert_eq!(owner.message(&elsewhere).await["lead_id"], json!(null));
+    owner.patch(&format!("{LEADS}/{kim}"), json!({ "whatsapp": RECIPIENT })).await.expect_status(200);
+    assert_eq!(owner.message(&elsewhere).await["lead_id"], json!(kim));
+    owner.delete(&format!("{LEADS}/{kim}")).await.expect_status(200);
+    let csv = owner.with("content-type", "text/csv");
+    csv.call("POST", "/api/leads/import", format!("name,phone\nKim,{one}\n")).await.expect_status(202);
+    world.work().await;
+    let again = owner.get("/api/leads").await.json()["data"][0]["id"].as_str().expect("a lead").to_owned();
+    assert_eq!(texts(&again).await, ["Who is this?", "Hello"]);
+    assert_eq!(owner.message(&elsewhere).await["lead_id"], json!(null));
+}
+
+#[tokio::test]
 async fn a_merge_can_be_undone() {
     let (world, owner, _) = connected().await;
     let kim = create(&owner, json!({ "name": "Kim", "email": "kim@example.com", "tags": ["vip"] })).await;

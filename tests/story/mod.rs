@@ -25,6 +25,7 @@ mod segment;
 mod selection;
 mod sequence;
 mod session;
+mod standing;
 mod template;
 mod waiting;
 mod webhook;

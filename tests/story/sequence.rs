@@ -8,34 +8,34 @@ use tern::domain::time::{DAY, HOUR, MINUTE};
 const SEQUENCES: &str = "/api/sequences";
 const LEADS: &str = "/api/leads";
 
-async fn template(owner: &Client, channel: &str, body: &str) -> String {
+pub(super) async fn template(owner: &Client, channel: &str, body: &str) -> String {
     let subject = (channel == "email").then_some("Hello");
     let form = json!({ "name": format!("{channel}: {body}"), "channel": channel, "subject": subject, "body": body });
     owner.post("/api/templates", form).await.expect_status(201).id()
 }
 
-async fn lead(owner: &Client, lead: Value) -> String {
+pub(super) async fn lead(owner: &Client, lead: Value) -> String {
     owner.post(LEADS, lead).await.expect_status(201).id()
 }
 
-fn step(channel: &str, delay_hours: u32, template: &str) -> Value {
+pub(super) fn step(channel: &str, delay_hours: u32, template: &str) -> Value {
     json!({ "channel": channel, "delay_hours": delay_hours, "template_id": template })
 }
 
 /// An active sequence that heeds no quiet hours; its id.
-async fn active(owner: &Client, steps: Value, more: Value) -> String {
+pub(super) async fn active(owner: &Client, steps: Value, more: Value) -> String {
     owner.patch("/api/rules", json!({ "quiet_hours": false })).await.expect_status(200);
     let form = but(json!({ "name": "Follow-up", "steps": steps, "is_active": true }), more);
     owner.post(SEQUENCES, form).await.expect_status(201).id()
 }
 
-async fn enroll(owner: &Client, sequence: &str, leads: &[&str]) -> Value {
+pub(super) async fn enroll(owner: &Client, sequence: &str, leads: &[&str]) -> Value {
     let path = format!("{SEQUENCES}/{sequence}/enroll");
     owner.post(&path, json!({ "lead_ids": leads })).await.expect_status(200).json()
 }
 
 /// The runs of a sequence, oldest first.
-async fn runs(owner: &Client, sequence: &str) -> Vec<Value> {
+pub(super) async fn runs(owner: &Client, sequence: &str) -> Vec<Value> {
     let page = owner.get(&format!("{SEQUENCES}/{sequence}/enrollments")).await.expect_status(200).json();
     page["data"].as_array().expect("a list").iter().rev().cloned().collect()
 }
@@ -46,20 +46,20 @@ async fn counts(owner: &Client, sequence: &str) -> Vec<Value> {
 }
 
 /// Time goes by, and the worker works.
-async fn later(world: &World, millis: i64) {
+pub(super) async fn later(world: &World, millis: i64) {
     world.clock.advance(millis);
     world.work().await;
     world.hear_all().await;
 }
 
-async fn write(world: &World, account: &str, from: &str, text: &str) {
+pub(super) async fn write(world: &World, account: &str, from: &str, text: &str) {
     let url = format!("{PUBLIC_URL}/webhooks/twilio/{account}/inbound");
     let call = world.twilio.receive(OWN_NUMBER, from, text, &url);
     world.hand_back(&call).await.expect_status(200);
 }
 
 /// Recipient and text of all that left, oldest first.
-async fn sent(world: &World) -> Vec<String> {
+pub(super) async fn sent(world: &World) -> Vec<String> {
     world
         .rows("select recipient || ': ' || body from message where accepted_at is not null and direction = 'outbound' order by id")
         .await
@@ -414,7 +414,7 @@ async fn rules_are_read_field_by_field() {
 }
 
 /// Why each message waits, and until when.
-async fn waiting(owner: &Client) -> Vec<(String, String, String)> {
+pub(super) async fn waiting(owner: &Client) -> Vec<(String, String, String)> {
     let page = owner.get("/api/messages?status=queued").await.expect_status(200).json();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut all: Vec<_> = page["data"]

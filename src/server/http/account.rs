@@ -1,15 +1,16 @@
 //! What can be done with any account, whatever it sends through. Each kind has its own shape in the contract.
 
-use super::{input::Input, pace};
+use super::{input::Input, pace, params::Id};
 use crate::{
     domain::{
         account::{Account, AccountPatch, TestOutcome},
         channel::Channel,
+        id::AccountId,
         limit::{DailyLimit, NotADailyLimit},
     },
     server::{Who, error::Error, usecase::account},
 };
-use axum::{Json, extract::Path};
+use axum::Json;
 use serde_json::{Map, Value, json};
 
 /// A kind of account of the contract: which ones it shows, and by what names.
@@ -46,8 +47,8 @@ pub fn shown<K: Kind>(account: &Account) -> Value {
 }
 
 /// The account of the path, which must be of this kind.
-pub async fn find<K: Kind>(who: &Who, id: &str) -> Result<Account, Error> {
-    let found = account::load(who, &id.parse().map_err(|_| Error::not_found())?).await?;
+pub async fn find<K: Kind>(who: &Who, id: &AccountId) -> Result<Account, Error> {
+    let found = account::load(who, id).await?;
     if K::has(found.channel) { Ok(found) } else { Err(Error::not_found()) }
 }
 
@@ -56,7 +57,7 @@ pub async fn list<K: Kind>(who: Who) -> Result<Json<Vec<Value>>, Error> {
     Ok(Json(accounts.iter().filter(|account| K::has(account.channel)).map(shown::<K>).collect()))
 }
 
-pub async fn load<K: Kind>(who: Who, Path(id): Path<String>) -> Result<Json<Value>, Error> {
+pub async fn load<K: Kind>(who: Who, Id(id): Id<AccountId>) -> Result<Json<Value>, Error> {
     Ok(Json(shown::<K>(&find::<K>(&who, &id).await?)))
 }
 
@@ -75,32 +76,32 @@ pub fn read_patch<K: Kind>(who: &Who, found: &Account, input: &mut Input) -> Acc
     AccountPatch { display_name, daily_limit, is_active, used_elsewhere_today, pace }
 }
 
-pub async fn update<K: Kind>(who: Who, Path(id): Path<String>, mut input: Input) -> Result<Json<Value>, Error> {
+pub async fn update<K: Kind>(who: Who, Id(id): Id<AccountId>, mut input: Input) -> Result<Json<Value>, Error> {
     let found = find::<K>(&who, &id).await?;
     let patch = read_patch::<K>(&who, &found, &mut input);
     input.check()?;
     Ok(Json(shown::<K>(&account::update(&who, &found.id, patch).await?)))
 }
 
-pub async fn delete<K: Kind>(who: Who, Path(id): Path<String>) -> Result<Json<Value>, Error> {
+pub async fn delete<K: Kind>(who: Who, Id(id): Id<AccountId>) -> Result<Json<Value>, Error> {
     let found = find::<K>(&who, &id).await?;
     account::delete(&who, &found.id).await?;
     Ok(Json(json!({ "success": true })))
 }
 
-pub async fn test<K: Kind>(who: Who, Path(id): Path<String>) -> Result<Json<TestOutcome>, Error> {
+pub async fn test<K: Kind>(who: Who, Id(id): Id<AccountId>) -> Result<Json<TestOutcome>, Error> {
     let found = find::<K>(&who, &id).await?;
     Ok(Json(account::test(&who, &found.id).await?))
 }
 
 /// Lets it go on at once, although it waits.
-pub async fn try_now<K: Kind>(who: Who, Path(id): Path<String>) -> Result<Json<Value>, Error> {
+pub async fn try_now<K: Kind>(who: Who, Id(id): Id<AccountId>) -> Result<Json<Value>, Error> {
     let found = find::<K>(&who, &id).await?;
     Ok(Json(shown::<K>(&account::try_now(&who, &found.id).await?)))
 }
 
 /// Today and tomorrow of its queue.
-pub async fn forecast<K: Kind>(who: Who, Path(id): Path<String>) -> Result<Json<Value>, Error> {
+pub async fn forecast<K: Kind>(who: Who, Id(id): Id<AccountId>) -> Result<Json<Value>, Error> {
     let found = find::<K>(&who, &id).await?;
     let forecast = account::forecast(&who, &found.id).await?;
     Ok(Json(json!({ "today": forecast.today, "tomorrow": forecast.tomorrow })))

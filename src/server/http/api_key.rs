@@ -1,17 +1,18 @@
 //! Keys for programs.
 
-use super::{HttpState, input::Input};
+use super::{HttpState, input::Input, params::Id};
 use crate::{
     domain::{
         api_key::{ApiKey, NewApiKey},
         field_error::FieldErrors,
+        id::ApiKeyId,
     },
     server::{Who, error::Error, usecase::api_key},
 };
 use axum::{
     Json,
     body::{Body, to_bytes},
-    extract::{FromRequestParts, Path},
+    extract::FromRequestParts,
     http::{StatusCode, request::Parts},
 };
 use serde_json::{Value, json};
@@ -37,7 +38,7 @@ pub async fn list(who: Who) -> Result<Json<Vec<ApiKey>>, Error> {
     Ok(Json(api_key::list(&who).await?))
 }
 
-pub async fn delete(who: Who, Path(id): Path<String>) -> Result<Json<Value>, Error> {
-    api_key::delete(&who, &id.parse().map_err(|_| Error::not_found())?).await?;
+pub async fn delete(who: Who, Id(id): Id<ApiKeyId>) -> Result<Json<Value>, Error> {
+    api_key::delete(&who, &id).await?;
     Ok(Json(json!({ "success": true })))
 }

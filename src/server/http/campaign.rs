@@ -2,15 +2,15 @@
 
 use super::{
     input::Input,
-    sequence::{Hours, param, window},
+    params::{Id, Params},
+    sequence::{Hours, window},
 };
 use crate::{
     domain::{
         audience::Audience,
         campaign::{Campaign, CampaignForm, CampaignStory},
-        field_error::FieldErrors,
         id::CampaignId,
-        page::{Limit, Page},
+        page::Page,
         rehearsal::{LISTED, LISTED_MAX, Rehearsal},
     },
     server::{
@@ -22,17 +22,8 @@ use crate::{
         },
     },
 };
-use axum::{
-    Json,
-    extract::{Path, Query},
-    http::StatusCode,
-};
+use axum::{Json, http::StatusCode};
 use serde_json::{Value, json};
-use std::collections::HashMap;
-
-fn parse_id(id: &str) -> Result<CampaignId, Error> {
-    id.parse().map_err(|_| Error::not_found())
-}
 
 /// What a body says of a campaign; where it is silent, what was there stands.
 struct Said {
@@ -91,65 +82,57 @@ pub async fn create(who: Who, input: Input) -> Result<(StatusCode, Json<Campaign
     Ok((StatusCode::CREATED, Json(created)))
 }
 
-pub async fn list(who: Who, Query(params): Query<HashMap<String, String>>) -> Result<Json<Page<Campaign>>, Error> {
-    let mut errors = FieldErrors::default();
-    let cursor = param(&params, "cursor")
-        .and_then(|text| errors.check("cursor", text.parse::<CampaignId>().map_err(|_| "is no cursor of this list")));
-    let limit = param(&params, "limit").and_then(|text| errors.check("limit", Limit::parse(text))).unwrap_or_default();
-    if !errors.is_empty() {
-        return Err(errors.into());
-    }
+pub async fn list(who: Who, mut params: Params) -> Result<Json<Page<Campaign>>, Error> {
+    let (cursor, limit) = params.page();
+    params.check()?;
     Ok(Json(campaign::list(&who, cursor.as_ref(), limit).await?))
 }
 
-pub async fn load(who: Who, Path(id): Path<String>) -> Result<Json<CampaignStory>, Error> {
-    Ok(Json(campaign::load(&who, &parse_id(&id)?).await?))
+pub async fn load(who: Who, Id(id): Id<CampaignId>) -> Result<Json<CampaignStory>, Error> {
+    Ok(Json(campaign::load(&who, &id).await?))
 }
 
-pub async fn update(who: Who, Path(id): Path<String>, input: Input) -> Result<Json<CampaignStory>, Error> {
-    let (id, said) = (parse_id(&id)?, Said::read(input)?);
+pub async fn update(who: Who, Id(id): Id<CampaignId>, input: Input) -> Result<Json<CampaignStory>, Error> {
+    let said = Said::read(input)?;
     Ok(Json(campaign::update(&who, &id, |before| said.over(before)).await?))
 }
 
-pub async fn delete(who: Who, Path(id): Path<String>) -> Result<Json<Value>, Error> {
-    campaign::delete(&who, &parse_id(&id)?).await?;
+pub async fn delete(who: Who, Id(id): Id<CampaignId>) -> Result<Json<Value>, Error> {
+    campaign::delete(&who, &id).await?;
     Ok(Json(json!({ "success": true })))
 }
 
-pub async fn start(who: Who, Path(id): Path<String>) -> Result<Json<CampaignStory>, Error> {
-    Ok(Json(campaign::start(&who, &parse_id(&id)?).await?))
+pub async fn start(who: Who, Id(id): Id<CampaignId>) -> Result<Json<CampaignStory>, Error> {
+    Ok(Json(campaign::start(&who, &id).await?))
 }
 
-pub async fn pause(who: Who, Path(id): Path<String>) -> Result<Json<CampaignStory>, Error> {
-    Ok(Json(campaign::pause(&who, &parse_id(&id)?).await?))
+pub async fn pause(who: Who, Id(id): Id<CampaignId>) -> Result<Json<CampaignStory>, Error> {
+    Ok(Json(campaign::pause(&who, &id).await?))
 }
 
-pub async fn resume(who: Who, Path(id): Path<String>) -> Result<Json<CampaignStory>, Error> {
-    Ok(Json(campaign::resume(&who, &parse_id(&id)?).await?))
+pub async fn resume(who: Who, Id(id): Id<CampaignId>) -> Result<Json<CampaignStory>, Error> {
+    Ok(Json(campaign::resume(&who, &id).await?))
 }
 
-pub async fn cancel(who: Who, Path(id): Path<String>) -> Result<Json<CampaignStory>, Error> {
-    Ok(Json(campaign::cancel(&who, &parse_id(&id)?).await?))
+pub async fn cancel(who: Who, Id(id): Id<CampaignId>) -> Result<Json<CampaignStory>, Error> {
+    Ok(Json(campaign::cancel(&who, &id).await?))
 }
 
 /// What it will send; `?limit=` messages are listed.
-pub async fn forecast(
-    who: Who,
-    Path(id): Path<String>,
-    Query(params): Query<HashMap<String, String>>,
-) -> Result<Json<Rehearsal>, Error> {
-    let (id, limit) = (parse_id(&id)?, listed(&params)?);
+pub async fn forecast(who: Who, Id(id): Id<CampaignId>, mut params: Params) -> Result<Json<Rehearsal>, Error> {
+    let limit = listed(&mut params)?;
     Ok(Json(rehearsal::campaign(&who, &id, PATIENCE).await?.listing(limit)))
 }
 
 /// How many messages of a forecast are listed.
-pub(super) fn listed(params: &HashMap<String, String>) -> Result<usize, Error> {
-    let Some(text) = param(params, "limit") else { return Ok(LISTED) };
-    let limit = text.parse().ok().filter(|limit| (1..=LISTED_MAX).contains(limit));
-    limit.ok_or_else(|| FieldErrors::one("limit", format!("must be a number from 1 to {LISTED_MAX}")).into())
+pub(super) fn listed(params: &mut Params) -> Result<usize, Error> {
+    let limit = |text: &str| text.parse().ok().filter(|limit| (1..=LISTED_MAX).contains(limit));
+    let limit = params.read("limit", |text| limit(text).ok_or(format!("must be a number from 1 to {LISTED_MAX}")));
+    params.check()?;
+    Ok(limit.unwrap_or(LISTED))
 }
 
 /// `{retried}`: how many messages were queued again.
-pub async fn retry(who: Who, Path(id): Path<String>) -> Result<Json<Value>, Error> {
-    Ok(Json(json!({ "retried": campaign::retry(&who, &parse_id(&id)?).await? })))
+pub async fn retry(who: Who, Id(id): Id<CampaignId>) -> Result<Json<Value>, Error> {
+    Ok(Json(json!({ "retried": campaign::retry(&who, &id).await? })))
 }

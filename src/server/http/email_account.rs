@@ -3,12 +3,14 @@
 use super::{
     account::{Kind, find, read_patch, shown},
     input::Input,
+    params::Id,
 };
 use crate::{
     domain::{
         account::Account,
         channel::Channel,
         email_account::{EmailForm, SECRETS},
+        id::AccountId,
         mailbox::ImapForm,
         secret::Secret,
     },
@@ -18,7 +20,7 @@ use crate::{
         usecase::{account, email_account},
     },
 };
-use axum::{Json, extract::Path, http::StatusCode};
+use axum::{Json, http::StatusCode};
 use serde_json::{Value, json};
 
 /// E-mail.
@@ -110,7 +112,7 @@ fn stored(account: &Account) -> EmailForm {
 
 /// What can be changed of any account, where answers go, the signature (`dkim_domain: null` ends it) and the mailbox that
 /// is read (`imap_host: null` has it read no more).
-pub async fn update(who: Who, Path(id): Path<String>, mut input: Input) -> Result<Json<Value>, Error> {
+pub async fn update(who: Who, Id(id): Id<AccountId>, mut input: Input) -> Result<Json<Value>, Error> {
     const IMAP: [&str; 5] = ["imap_host", "imap_port", "imap_security", "imap_username", "imap_password"];
     const SENDER: [&str; 4] = ["reply_to", "dkim_domain", "dkim_selector", "dkim_private_key"];
     let found = find::<Mailbox>(&who, &id).await?;
@@ -156,7 +158,7 @@ pub async fn update(who: Who, Path(id): Path<String>, mut input: Input) -> Resul
     Ok(Json(shown::<Mailbox>(&account::update(&who, &found.id, patch).await?)))
 }
 
-pub async fn replace_credentials(who: Who, Path(id): Path<String>, mut input: Input) -> Result<Json<Value>, Error> {
+pub async fn replace_credentials(who: Who, Id(id): Id<AccountId>, mut input: Input) -> Result<Json<Value>, Error> {
     let found = find::<Mailbox>(&who, &id).await?;
     let form = server(&mut input);
     input.refuse_others();

@@ -1,10 +1,13 @@
 //! Imports of leads, and their export.
 
-use super::HttpState;
+use super::{
+    HttpState,
+    params::{Id, Params},
+};
 use crate::{
     api::error::{ApiError, Kind},
     domain::{
-        audience::{Order, Place},
+        audience::Order,
         field_error::FieldErrors,
         id::ImportId,
         import::{Import, Options, cell::guard},
@@ -22,7 +25,7 @@ use crate::{
 use axum::{
     Json,
     body::Body,
-    extract::{FromRequest, FromRequestParts, Multipart, Path, Query, Request, State},
+    extract::{FromRequest, FromRequestParts, Multipart, Request, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
 };
@@ -34,10 +37,6 @@ const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.
 /// A mark by which spreadsheets know UTF-8.
 const BOM: &str = "\u{feff}";
 
-fn parse_id(id: &str) -> Result<ImportId, Error> {
-    id.parse().map_err(|_| Error::not_found())
-}
-
 /// What the parameters of an upload say.
 struct Asked {
     mapping: Option<Vec<(String, String)>>,
@@ -48,33 +47,25 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(params: &HashMap<String, String>) -> Result<Self, Error> {
-        let param = |name: &str| params.get(name).map_or("", |text| text.trim());
-        let mut errors = FieldErrors::default();
-        let flag = |errors: &mut FieldErrors, name: &str| match param(name) {
-            "" => None,
-            "true" | "1" => Some(true),
-            "false" | "0" => Some(false),
-            _ => {
-                errors.add(name, "must be true or false");
-                None
-            }
+    fn read(mut params: Params) -> Result<Self, Error> {
+        let flag = |text: &str| match text {
+            "true" | "1" => Ok(true),
+            "false" | "0" => Ok(false),
+            _ => Err("must be true or false"),
         };
-        let mapping = match param("mapping") {
-            "" => None,
-            text => {
-                let read = serde_json::from_str::<HashMap<String, String>>(text);
-                errors.check("mapping", read.map_err(|_| "must be {column: field} as JSON"))
-            }
-        };
-        let is_dry = flag(&mut errors, "dry_run").unwrap_or_default();
-        let has_header = flag(&mut errors, "has_header");
-        let sheet = Some(param("sheet")).filter(|name| !name.is_empty()).map(str::to_owned);
+        let pairs = |text: &str| serde_json::from_str::<HashMap<String, String>>(text);
+        let mapping = params.read("mapping", |text| pairs(text).map_err(|_| "must be {column: field} as JSON"));
+        let is_dry = params.read("dry_run", flag).unwrap_or_default();
+        let has_header = params.read("has_header", flag);
+        let text = |name: &str| params.text(name).unwrap_or_default();
         let options =
-            import::options(param("on_duplicate"), param("default_country"), param("tags"), param("consent_source"));
-        let (options, ()) = FieldErrors::both(options, if errors.is_empty() { Ok(()) } else { Err(errors) })?;
+            import::options(text("on_duplicate"), text("default_country"), text("tags"), text("consent_source"));
+        let (name, sheet) = (text("file_name").to_owned(), params.text("sheet").map(str::to_owned));
+        let Some(options) = params.errors.join(options).filter(|_| params.errors.is_empty()) else {
+            return Err(params.errors.into());
+        };
         let mapping = mapping.map(|mapping| mapping.into_iter().collect());
-        Ok(Self { mapping, options, is_dry, wish: Wish { sheet, has_header }, name: param("file_name").to_owned() })
+        Ok(Self { mapping, options, is_dry, wish: Wish { sheet, has_header }, name })
     }
 }
 
@@ -119,10 +110,10 @@ async fn receive(
 pub async fn create(
     who: Who,
     State(state): State<HttpState>,
-    Query(params): Query<HashMap<String, String>>,
+    params: Params,
     request: Request,
 ) -> Result<(StatusCode, Json<Import>), Error> {
-    let Asked { mapping, options, is_dry, wish, name } = Asked::read(&params)?;
+    let Asked { mapping, options, is_dry, wish, name } = Asked::read(params)?;
     let stored = receive(&who, &state, request, &name, wish).await?;
     let import = import::begin(&who, stored, mapping.as_deref(), options, is_dry).await?;
     Ok((StatusCode::ACCEPTED, Json(import)))
@@ -146,34 +137,27 @@ pub async fn upload(State(state): State<HttpState>, request: Request) -> Result<
     Ok(Redirect::to(&to).into_response())
 }
 
-pub async fn load(who: Who, Path(id): Path<String>) -> Result<Json<Import>, Error> {
-    Ok(Json(import::load(&who, &parse_id(&id)?).await?))
+pub async fn load(who: Who, Id(id): Id<ImportId>) -> Result<Json<Import>, Error> {
+    Ok(Json(import::load(&who, &id).await?))
 }
 
-pub async fn list(who: Who, Query(params): Query<HashMap<String, String>>) -> Result<Json<Page<Import>>, Error> {
-    let param = |name: &str| params.get(name).map(|text| text.trim()).filter(|text| !text.is_empty());
-    let mut errors = FieldErrors::default();
-    let cursor = param("cursor")
-        .and_then(|text| errors.check("cursor", text.parse::<ImportId>().map_err(|_| "is no cursor of this list")));
-    let limit = param("limit").and_then(|text| errors.check("limit", Limit::parse(text))).unwrap_or_default();
-    if !errors.is_empty() {
-        return Err(errors.into());
-    }
+pub async fn list(who: Who, mut params: Params) -> Result<Json<Page<Import>>, Error> {
+    let (cursor, limit) = params.page();
+    params.check()?;
     Ok(Json(import::list(&who, cursor.as_ref(), limit).await?))
 }
 
-pub async fn cancel(who: Who, Path(id): Path<String>) -> Result<Json<Import>, Error> {
-    Ok(Json(import::cancel(&who, &parse_id(&id)?).await?))
+pub async fn cancel(who: Who, Id(id): Id<ImportId>) -> Result<Json<Import>, Error> {
+    Ok(Json(import::cancel(&who, &id).await?))
 }
 
 /// Begins what was only counted so far.
-pub async fn start(who: Who, Path(id): Path<String>) -> Result<(StatusCode, Json<Import>), Error> {
-    Ok((StatusCode::ACCEPTED, Json(import::start(&who, &parse_id(&id)?, false).await?)))
+pub async fn start(who: Who, Id(id): Id<ImportId>) -> Result<(StatusCode, Json<Import>), Error> {
+    Ok((StatusCode::ACCEPTED, Json(import::start(&who, &id, false).await?)))
 }
 
 /// The rejected rows, as a file that can be corrected and imported again: line, column, reason, then the row.
-pub async fn errors(who: Who, Path(id): Path<String>) -> Result<Response, Error> {
-    let id = parse_id(&id)?;
+pub async fn errors(who: Who, Id(id): Id<ImportId>) -> Result<Response, Error> {
     let import = import::load(&who, &id).await?;
     let head: Vec<String> = ["line", "column", "reason"].map(str::to_owned).into_iter().chain(import.columns).collect();
     let head = format!("{BOM}{}", record(head.iter().map(String::as_str)));
@@ -198,8 +182,8 @@ const COLUMNS: [&str; 9] =
     ["name", "company", "email", "phone", "whatsapp", "time_zone", "tags", "notes", "created_at"];
 
 /// All leads that the list would show, page by page: no transaction is open between two pages, and one page is in memory.
-pub async fn export(who: Who, Query(params): Query<HashMap<String, String>>) -> Result<Response, Error> {
-    let audience = super::lead::audience(&params)?;
+pub async fn export(who: Who, mut params: Params) -> Result<Response, Error> {
+    let audience = super::lead::audience(&mut params)?;
     let names = lead::custom_names(&who).await?;
     let head = COLUMNS.iter().map(|name| (*name).to_owned()).chain(names.iter().map(|name| format!("custom.{name}")));
     let head: Vec<String> = head.collect();
@@ -209,7 +193,7 @@ pub async fn export(who: Who, Query(params): Query<HashMap<String, String>>) -> 
         let Some((who, audience, names, cursor)) = state else { return Ok(None) };
         let page = lead::list(&who, &audience, Order::Newest, cursor.as_ref(), Limit::EXPORT).await.map_err(torn)?;
         let text: String = page.data.iter().map(|lead| line(lead, &names)).collect();
-        let next = page.next_cursor.and_then(|cursor| Place::parse(&cursor));
+        let next = page.next_cursor.and_then(|cursor| cursor.parse().ok());
         Ok(Some((text, next.map(|cursor| (who, audience, names, Some(cursor))))))
     });
     Ok(csv("leads.csv", stream::once(async { Ok(head) }).chain(rows)))

@@ -1,27 +1,20 @@
 //! Leads.
 
-use super::input::Input;
+use super::{
+    input::Input,
+    params::{Id, Params},
+};
 use crate::{
     domain::{
-        audience::{Audience, Order, Place},
-        field_error::FieldErrors,
+        audience::{Audience, Order},
         id::LeadId,
         lead::{Lead, LeadForm},
-        page::{Limit, Page},
+        page::Page,
     },
     server::{Who, error::Error, usecase::lead},
 };
-use axum::{
-    Json,
-    extract::{Path, Query},
-    http::StatusCode,
-};
+use axum::{Json, http::StatusCode};
 use serde_json::{Value, json};
-use std::collections::HashMap;
-
-fn parse_id(id: &str) -> Result<LeadId, Error> {
-    id.parse().map_err(|_| Error::not_found())
-}
 
 /// What a body says of a lead.
 struct Said {
@@ -72,69 +65,60 @@ pub async fn create(who: Who, input: Input) -> Result<(StatusCode, Json<Lead>), 
     Ok((StatusCode::CREATED, Json(lead::create(&who, &form).await?)))
 }
 
-/// Whom the parameters of a list mean: `audience` as JSON, and what stands beside it.
-pub fn audience(params: &HashMap<String, String>) -> Result<Audience, FieldErrors> {
-    let param = |name: &str| params.get(name).map(|text| text.trim()).filter(|text| !text.is_empty());
-    let mut errors = FieldErrors::default();
-    let whole = param("audience").map_or(Ok(Audience::default()), serde_json::from_str);
-    let whole = errors.check("audience", whole.map_err(|_| "must be {q, tag, segment, conditions} as JSON"));
-    let conditions = param("conditions").map_or(Ok(Vec::new()), serde_json::from_str);
-    let conditions = errors.check("conditions", conditions.map_err(|_| "must be a list of {field, op, value} as JSON"));
+/// Whom the parameters of a list mean: `audience` as JSON, and what stands beside it. An error when anything of them was wrong.
+pub fn audience(params: &mut Params) -> Result<Audience, Error> {
+    let no_audience = |_| "must be {q, tag, segment, conditions} as JSON";
+    let whole = params.read("audience", |text| serde_json::from_str::<Audience>(text).map_err(no_audience));
+    let no_conditions = |_| "must be a list of {field, op, value} as JSON";
+    let conditions = params.read("conditions", |text| serde_json::from_str(text).map_err(no_conditions));
+    let text = |name: &str| params.text(name).unwrap_or_default().to_owned();
     let mut asked = Audience {
-        q: param("q").unwrap_or_default().to_owned(),
-        tag: param("tag").unwrap_or_default().to_owned(),
-        segment: param("segment").unwrap_or_default().to_owned(),
+        q: text("q"),
+        tag: text("tag"),
+        segment: text("segment"),
         conditions: conditions.unwrap_or_default(),
     };
     let whole = whole.unwrap_or_default();
     if asked.segment.is_empty() {
         asked.segment.clone_from(&whole.segment);
     } else if !whole.segment.is_empty() && whole.segment != asked.segment {
-        errors.add("segment", "is not the one of the audience");
+        params.errors.add("segment", "is not the one of the audience");
     }
-    let (audience, ()) =
-        FieldErrors::both(asked.and(whole).parse(), if errors.is_empty() { Ok(()) } else { Err(errors) })?;
-    Ok(audience)
+    let audience = params.errors.join(asked.and(whole).parse());
+    params.check()?;
+    Ok(audience.unwrap_or_default())
 }
 
-const NO_ORDER: &str = "must be newest, name or company";
-
-pub async fn list(who: Who, Query(params): Query<HashMap<String, String>>) -> Result<Json<Page<Lead>>, Error> {
-    let param = |name: &str| params.get(name).map(|text| text.trim()).filter(|text| !text.is_empty());
-    let mut errors = FieldErrors::default();
-    let cursor =
-        param("cursor").and_then(|text| errors.check("cursor", Place::parse(text).ok_or("is no cursor of this list")));
-    let order = param("sort").map_or(Ok(Order::Newest), |name| Order::from_name(name).ok_or(NO_ORDER));
-    let order = errors.check("sort", order).unwrap_or_default();
-    let limit = param("limit").and_then(|text| errors.check("limit", Limit::parse(text))).unwrap_or_default();
-    let rest = if errors.is_empty() { Ok(()) } else { Err(errors) };
-    let (audience, ()) = FieldErrors::both(audience(&params), rest)?;
-    Ok(Json(lead::list(&who, &audience, order, cursor.as_ref(), limit).await?))
+pub async fn list(who: Who, mut params: Params) -> Result<Json<Page<Lead>>, Error> {
+    let (cursor, limit) = params.page();
+    let order = params.read("sort", |name| Order::from_name(name).ok_or("must be newest, name or company"));
+    let audience = audience(&mut params)?;
+    Ok(Json(lead::list(&who, &audience, order.unwrap_or_default(), cursor.as_ref(), limit).await?))
 }
 
-pub async fn load(who: Who, Path(id): Path<String>) -> Result<Json<Lead>, Error> {
-    Ok(Json(lead::load(&who, &parse_id(&id)?).await?))
+pub async fn load(who: Who, Id(id): Id<LeadId>) -> Result<Json<Lead>, Error> {
+    Ok(Json(lead::load(&who, &id).await?))
 }
 
-pub async fn update(who: Who, Path(id): Path<String>, input: Input) -> Result<Json<Lead>, Error> {
-    let (id, said) = (parse_id(&id)?, Said::read(input)?);
+pub async fn update(who: Who, Id(id): Id<LeadId>, input: Input) -> Result<Json<Lead>, Error> {
+    let said = Said::read(input)?;
     Ok(Json(lead::update(&who, &id, |before| said.over(before)).await?))
 }
 
-pub async fn merge(who: Who, Path(id): Path<String>, mut input: Input) -> Result<Json<Lead>, Error> {
+pub async fn merge(who: Who, Id(id): Id<LeadId>, mut input: Input) -> Result<Json<Lead>, Error> {
     let other = input.text("lead_id");
     input.refuse_others();
     input.check()?;
     let other = other.parse().map_err(|_| Error::missing("Lead not found"))?;
-    Ok(Json(lead::merge(&who, &parse_id(&id)?, &other).await?))
+    Ok(Json(lead::merge(&who, &id, &other).await?))
 }
 
 /// Answers with the lead that is there again.
-pub async fn unmerge(who: Who, Path(id): Path<String>) -> Result<Json<Lead>, Error> {
-    Ok(Json(lead::unmerge(&who, &parse_id(&id)?).await?))
+pub async fn unmerge(who: Who, Id(id): Id<LeadId>) -> Result<Json<Lead>, Error> {
+    Ok(Json(lead::unmerge(&who, &id).await?))
 }
 
-pub async fn delete(who: Who, Path(id): Path<String>) -> Result<Json<Value>, Error> {
-    lead::delete(&who, &parse_id(&id)?).await?;
+pub async fn delete(who: Who, Id(id): Id<LeadId>) -> Result<Json<Value>, Error> {
+    lead::delete(&who, &id).await?;
     Ok(Json(json!({ "success": true })))
 }

@@ -1,6 +1,10 @@
 //! Messages.
 
-use super::{guard::error_body, input::Input};
+use super::{
+    guard::error_body,
+    input::Input,
+    params::{Id, Params},
+};
 use crate::{
     domain::{
         field_error::FieldErrors,
@@ -19,30 +23,23 @@ use crate::{
 };
 use axum::{
     Json,
-    extract::{Path, Query},
     http::{HeaderMap, StatusCode, header},
     response::IntoResponse,
 };
 use serde_json::{Value, json};
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 /// Messages in one request.
 const BATCH: usize = 1_000;
 /// The field of a batch's message that is the header of a single one.
 const KEY: &str = "idempotency_key";
 
-type Params = Query<HashMap<String, String>>;
-
-fn parse_id(id: &str) -> Result<MessageId, Error> {
-    id.parse().map_err(|_| Error::not_found())
-}
-
 /// Seconds to wait for the provider, if asked.
-fn parse_wait(params: &HashMap<String, String>) -> Result<Option<Duration>, Error> {
-    let Some(text) = params.get("wait") else { return Ok(None) };
-    let seconds = text.parse().ok().filter(|seconds| (1..=30).contains(seconds));
-    let seconds = seconds.ok_or_else(|| FieldErrors::one("wait", "must be a number of seconds from 1 to 30"))?;
-    Ok(Some(Duration::from_secs(seconds)))
+fn parse_wait(params: &mut Params) -> Result<Option<Duration>, Error> {
+    let seconds = |text: &str| text.parse().ok().filter(|seconds| (1..=30).contains(seconds));
+    let seconds = params.read("wait", |text| seconds(text).ok_or("must be a number of seconds from 1 to 30"));
+    params.check()?;
+    Ok(seconds.map(Duration::from_secs))
 }
 
 /// The fields of a new message.
@@ -98,11 +95,11 @@ pub async fn send_batch(who: Who, mut input: Input) -> Result<Json<Value>, Error
 /// provider, that of the first that did.
 pub async fn send(
     who: Who,
-    Query(params): Params,
+    mut params: Params,
     headers: HeaderMap,
     mut input: Input,
 ) -> Result<impl IntoResponse, Error> {
-    let wait = parse_wait(&params)?;
+    let wait = parse_wait(&mut params)?;
     let form = read_form(&mut input);
     input.check()?;
     let idempotency = match headers.get("idempotency-key") {
@@ -154,37 +151,36 @@ async fn settled(
     }
 }
 
-pub async fn list(who: Who, Query(params): Params) -> Result<Json<Page<Message>>, Error> {
-    let param = |name: &str| params.get(name).map(String::as_str);
+pub async fn list(who: Who, params: Params) -> Result<Json<Page<Message>>, Error> {
     let filter = MessageFilter::parse(
-        param("status"),
-        param("channel"),
-        param("account_id"),
-        param("lead_id"),
-        param("q"),
-        param("cursor"),
-        param("limit"),
+        params.text("status"),
+        params.text("channel"),
+        params.text("account_id"),
+        params.text("lead_id"),
+        params.text("q"),
+        params.text("cursor"),
+        params.text("limit"),
     )?;
     Ok(Json(message::list(&who, &filter).await?))
 }
 
-pub async fn load(who: Who, Path(id): Path<String>) -> Result<Json<Message>, Error> {
-    Ok(Json(message::load(&who, &parse_id(&id)?).await?))
+pub async fn load(who: Who, Id(id): Id<MessageId>) -> Result<Json<Message>, Error> {
+    Ok(Json(message::load(&who, &id).await?))
 }
 
-pub async fn events(who: Who, Path(id): Path<String>) -> Result<Json<Vec<Event>>, Error> {
-    Ok(Json(message::story(&who, &parse_id(&id)?).await?.events))
+pub async fn events(who: Who, Id(id): Id<MessageId>) -> Result<Json<Vec<Event>>, Error> {
+    Ok(Json(message::story(&who, &id).await?.events))
 }
 
-pub async fn cancel(who: Who, Path(id): Path<String>) -> Result<Json<Message>, Error> {
-    Ok(Json(decision::cancel(&who, &parse_id(&id)?).await?))
+pub async fn cancel(who: Who, Id(id): Id<MessageId>) -> Result<Json<Message>, Error> {
+    Ok(Json(decision::cancel(&who, &id).await?))
 }
 
-pub async fn retry(who: Who, Path(id): Path<String>) -> Result<Json<Message>, Error> {
-    Ok(Json(decision::retry(&who, &parse_id(&id)?).await?))
+pub async fn retry(who: Who, Id(id): Id<MessageId>) -> Result<Json<Message>, Error> {
+    Ok(Json(decision::retry(&who, &id).await?))
 }
 
-pub async fn resolve(who: Who, Path(id): Path<String>, mut input: Input) -> Result<Json<Message>, Error> {
+pub async fn resolve(who: Who, Id(id): Id<MessageId>, mut input: Input) -> Result<Json<Message>, Error> {
     let decision = input.text("as");
     input.check()?;
     let was_sent = match decision.as_str() {
@@ -192,5 +188,5 @@ pub async fn resolve(who: Who, Path(id): Path<String>, mut input: Input) -> Resu
         "not_sent" => false,
         _ => return Err(FieldErrors::one("as", "must be sent or not_sent").into()),
     };
-    Ok(Json(decision::resolve(&who, &parse_id(&id)?, was_sent).await?))
+    Ok(Json(decision::resolve(&who, &id, was_sent).await?))
 }

@@ -3,16 +3,18 @@
 use super::{
     account::{Kind, find, shown},
     input::Input,
+    params::Id,
 };
 use crate::{
     domain::{
         account::{Account, ConnectForm},
         channel::{Channel, Provider},
+        id::AccountId,
         secret::Secret,
     },
     server::{Who, error::Error, usecase::account},
 };
-use axum::{Json, extract::Path, http::StatusCode};
+use axum::{Json, http::StatusCode};
 use serde_json::{Value, json};
 
 /// SMS and WhatsApp.
@@ -56,7 +58,7 @@ pub async fn connect(who: Who, mut input: Input) -> Result<(StatusCode, Json<Val
     Ok((StatusCode::CREATED, Json(shown::<Messaging>(&account))))
 }
 
-pub async fn replace_credentials(who: Who, Path(id): Path<String>, mut input: Input) -> Result<Json<Value>, Error> {
+pub async fn replace_credentials(who: Who, Id(id): Id<AccountId>, mut input: Input) -> Result<Json<Value>, Error> {
     let found = find::<Messaging>(&who, &id).await?;
     let entered = credentials(&mut input, Some(found.provider));
     input.refuse_others();

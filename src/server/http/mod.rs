@@ -17,6 +17,7 @@ mod message;
 mod messaging_account;
 mod pace;
 pub mod page;
+mod params;
 mod rules;
 mod segment;
 mod selection;

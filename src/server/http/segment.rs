@@ -1,26 +1,20 @@
 //! Segments.
 
-use super::input::Input;
+use super::{
+    input::Input,
+    params::{Id, Params},
+};
 use crate::{
     domain::{
         audience::{Audience, Segment},
         field_error::FieldErrors,
         id::SegmentId,
-        page::{Limit, Page},
+        page::Page,
     },
     server::{Who, error::Error, usecase::segment},
 };
-use axum::{
-    Json,
-    extract::{Path, Query},
-    http::StatusCode,
-};
+use axum::{Json, http::StatusCode};
 use serde_json::{Value, json};
-use std::collections::HashMap;
-
-fn parse_id(id: &str) -> Result<SegmentId, Error> {
-    id.parse().map_err(|_| Error::not_found())
-}
 
 /// An audience in a body; `None` when it is not there.
 pub fn audience(input: &mut Input, name: &str) -> Option<Audience> {
@@ -43,28 +37,22 @@ pub async fn create(who: Who, input: Input) -> Result<(StatusCode, Json<Segment>
     Ok((StatusCode::CREATED, Json(segment::create(&who, &name.unwrap_or_default(), audience).await?)))
 }
 
-pub async fn list(who: Who, Query(params): Query<HashMap<String, String>>) -> Result<Json<Page<Segment>>, Error> {
-    let param = |name: &str| params.get(name).map(|text| text.trim()).filter(|text| !text.is_empty());
-    let mut errors = FieldErrors::default();
-    let cursor = param("cursor")
-        .and_then(|text| errors.check("cursor", text.parse::<SegmentId>().map_err(|_| "is no cursor of this list")));
-    let limit = param("limit").and_then(|text| errors.check("limit", Limit::parse(text))).unwrap_or_default();
-    if !errors.is_empty() {
-        return Err(errors.into());
-    }
+pub async fn list(who: Who, mut params: Params) -> Result<Json<Page<Segment>>, Error> {
+    let (cursor, limit) = params.page();
+    params.check()?;
     Ok(Json(segment::list(&who, cursor.as_ref(), limit).await?))
 }
 
-pub async fn load(who: Who, Path(id): Path<String>) -> Result<Json<Segment>, Error> {
-    Ok(Json(segment::load(&who, &parse_id(&id)?).await?))
+pub async fn load(who: Who, Id(id): Id<SegmentId>) -> Result<Json<Segment>, Error> {
+    Ok(Json(segment::load(&who, &id).await?))
 }
 
-pub async fn update(who: Who, Path(id): Path<String>, input: Input) -> Result<Json<Segment>, Error> {
-    let (id, (name, audience)) = (parse_id(&id)?, read(input)?);
+pub async fn update(who: Who, Id(id): Id<SegmentId>, input: Input) -> Result<Json<Segment>, Error> {
+    let (name, audience) = read(input)?;
     Ok(Json(segment::update(&who, &id, name.as_deref(), audience).await?))
 }
 
-pub async fn delete(who: Who, Path(id): Path<String>) -> Result<Json<Value>, Error> {
-    segment::delete(&who, &parse_id(&id)?).await?;
+pub async fn delete(who: Who, Id(id): Id<SegmentId>) -> Result<Json<Value>, Error> {
+    segment::delete(&who, &id).await?;
     Ok(Json(json!({ "success": true })))
 }

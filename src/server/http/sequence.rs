@@ -1,11 +1,15 @@
 //! Sequences and the runs of leads through them.
 
-use super::{campaign::listed, input::Input};
+use super::{
+    campaign::listed,
+    input::Input,
+    params::{Id, Params},
+};
 use crate::{
     domain::{
         field_error::FieldErrors,
         id::{EnrollmentId, SequenceId},
-        page::{Limit, Page},
+        page::Page,
         rehearsal::Rehearsal,
         sequence::{Enrolled, Enrollment, EnrollmentStatus, Sequence, SequenceForm, StepCounts, StepForm},
         window::Window,
@@ -20,14 +24,9 @@ use crate::{
         },
     },
 };
-use axum::{
-    Json,
-    extract::{Path, Query},
-    http::StatusCode,
-};
+use axum::{Json, http::StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::collections::HashMap;
 
 /// A sequence with what came of each of its steps.
 #[derive(Serialize)]
@@ -35,10 +34,6 @@ pub struct Told {
     #[serde(flatten)]
     sequence: Sequence,
     counts: Vec<StepCounts>,
-}
-
-fn parse_id(id: &str) -> Result<SequenceId, Error> {
-    id.parse().map_err(|_| Error::not_found())
 }
 
 /// A window, or that there is none.
@@ -140,28 +135,19 @@ pub async fn create(who: Who, input: Input) -> Result<(StatusCode, Json<Sequence
     Ok((StatusCode::CREATED, Json(created)))
 }
 
-pub(super) fn param<'a>(params: &'a HashMap<String, String>, name: &str) -> Option<&'a str> {
-    params.get(name).map(|text| text.trim()).filter(|text| !text.is_empty())
-}
-
-pub async fn list(who: Who, Query(params): Query<HashMap<String, String>>) -> Result<Json<Page<Sequence>>, Error> {
-    let mut errors = FieldErrors::default();
-    let cursor = param(&params, "cursor")
-        .and_then(|text| errors.check("cursor", text.parse::<SequenceId>().map_err(|_| "is no cursor of this list")));
-    let limit = param(&params, "limit").and_then(|text| errors.check("limit", Limit::parse(text))).unwrap_or_default();
-    if !errors.is_empty() {
-        return Err(errors.into());
-    }
+pub async fn list(who: Who, mut params: Params) -> Result<Json<Page<Sequence>>, Error> {
+    let (cursor, limit) = params.page();
+    params.check()?;
     Ok(Json(sequence::list(&who, cursor.as_ref(), limit).await?))
 }
 
-pub async fn load(who: Who, Path(id): Path<String>) -> Result<Json<Told>, Error> {
-    let (sequence, counts) = sequence::story(&who, &parse_id(&id)?).await?;
+pub async fn load(who: Who, Id(id): Id<SequenceId>) -> Result<Json<Told>, Error> {
+    let (sequence, counts) = sequence::story(&who, &id).await?;
     Ok(Json(Told { sequence, counts }))
 }
 
-pub async fn update(who: Who, Path(id): Path<String>, input: Input) -> Result<Json<Sequence>, Error> {
-    let (id, said) = (parse_id(&id)?, Said::read(input)?);
+pub async fn update(who: Who, Id(id): Id<SequenceId>, input: Input) -> Result<Json<Sequence>, Error> {
+    let said = Said::read(input)?;
     let is_active = said.is_active;
     if is_active == Some(false) {
         sequence::pause(&who, &id).await?;
@@ -175,8 +161,8 @@ pub async fn update(who: Who, Path(id): Path<String>, input: Input) -> Result<Js
     Ok(Json(sequence::load(&who, &id).await?))
 }
 
-pub async fn delete(who: Who, Path(id): Path<String>) -> Result<Json<Value>, Error> {
-    sequence::delete(&who, &parse_id(&id)?).await?;
+pub async fn delete(who: Who, Id(id): Id<SequenceId>) -> Result<Json<Value>, Error> {
+    sequence::delete(&who, &id).await?;
     Ok(Json(json!({ "success": true })))
 }
 
@@ -195,42 +181,34 @@ fn wanted(mut input: Input) -> Result<Wanted, Error> {
     })
 }
 
-pub async fn enroll(who: Who, Path(id): Path<String>, input: Input) -> Result<Json<Enrolled>, Error> {
-    let id = parse_id(&id)?;
+pub async fn enroll(who: Who, Id(id): Id<SequenceId>, input: Input) -> Result<Json<Enrolled>, Error> {
     Ok(Json(enrollment::enroll(&who, &id, &wanted(input)?).await?))
 }
 
 /// What it will send to those who would be enrolled; `?limit=` messages are listed.
 pub async fn forecast(
     who: Who,
-    Path(id): Path<String>,
-    Query(params): Query<HashMap<String, String>>,
+    Id(id): Id<SequenceId>,
+    mut params: Params,
     input: Input,
 ) -> Result<Json<Rehearsal>, Error> {
-    let (id, limit, wanted) = (parse_id(&id)?, listed(&params)?, wanted(input)?);
+    let (limit, wanted) = (listed(&mut params)?, wanted(input)?);
     Ok(Json(rehearsal::sequence(&who, &id, &wanted, PATIENCE).await?.listing(limit)))
 }
 
 pub async fn list_enrollments(
     who: Who,
-    Path(id): Path<String>,
-    Query(params): Query<HashMap<String, String>>,
+    Id(id): Id<SequenceId>,
+    mut params: Params,
 ) -> Result<Json<Page<Enrollment>>, Error> {
-    let id = parse_id(&id)?;
-    let mut errors = FieldErrors::default();
-    let cursor = param(&params, "cursor")
-        .and_then(|text| errors.check("cursor", text.parse::<EnrollmentId>().map_err(|_| "is no cursor of this list")));
-    let limit = param(&params, "limit").and_then(|text| errors.check("limit", Limit::parse(text))).unwrap_or_default();
-    let status = param(&params, "status").and_then(|text| {
-        errors.check("status", EnrollmentStatus::from_name(text).ok_or("must be active, finished or stopped"))
-    });
-    if !errors.is_empty() {
-        return Err(errors.into());
-    }
+    let (cursor, limit) = params.page();
+    let known = |name: &str| EnrollmentStatus::from_name(name).ok_or("must be active, finished or stopped");
+    let status = params.read("status", known);
+    params.check()?;
     Ok(Json(enrollment::list(&who, &id, status, cursor.as_ref(), limit).await?))
 }
 
-pub async fn stop_enrollment(who: Who, Path(id): Path<String>) -> Result<Json<Value>, Error> {
-    enrollment::stop(&who, &id.parse().map_err(|_| Error::not_found())?).await?;
+pub async fn stop_enrollment(who: Who, Id(id): Id<EnrollmentId>) -> Result<Json<Value>, Error> {
+    enrollment::stop(&who, &id).await?;
     Ok(Json(json!({ "success": true })))
 }

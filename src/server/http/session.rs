@@ -3,9 +3,10 @@
 use super::{
     auth::{COOKIE, Peer},
     input::Input,
+    params::Id,
 };
 use crate::{
-    domain::{secret::Secret, session::Session, user::Me},
+    domain::{id::SessionId, secret::Secret, session::Session, user::Me},
     server::{
         App, Person, Who,
         error::Error,
@@ -14,7 +15,7 @@ use crate::{
 };
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -75,7 +76,7 @@ pub async fn list(who: Who) -> Result<Json<Vec<Session>>, Error> {
     Ok(Json(session::list(&who).await?))
 }
 
-pub async fn revoke(who: Who, Path(id): Path<String>) -> Result<Json<Value>, Error> {
-    session::revoke(&who, &id.parse().map_err(|_| Error::not_found())?).await?;
+pub async fn revoke(who: Who, Id(id): Id<SessionId>) -> Result<Json<Value>, Error> {
+    session::revoke(&who, &id).await?;
     Ok(Json(json!({ "success": true })))
 }

@@ -1,38 +1,24 @@
 //! The list of addresses that nothing may be sent to.
 
-use super::input::Input;
+use super::{
+    input::Input,
+    params::{Id, Params},
+};
 use crate::{
-    domain::{
-        consent::Suppression,
-        field_error::FieldErrors,
-        id::SuppressionId,
-        page::{Limit, Page},
-    },
+    domain::{consent::Suppression, id::SuppressionId, page::Page},
     server::{
         Who,
         error::Error,
         usecase::suppression::{self, Of, SuppressForm},
     },
 };
-use axum::{
-    Json,
-    extract::{Path, Query},
-    http::StatusCode,
-};
+use axum::{Json, http::StatusCode};
 use serde_json::{Value, json};
-use std::collections::HashMap;
 
-pub async fn list(who: Who, Query(params): Query<HashMap<String, String>>) -> Result<Json<Page<Suppression>>, Error> {
-    let param = |name: &str| params.get(name).map(|text| text.trim()).filter(|text| !text.is_empty());
-    let mut errors = FieldErrors::default();
-    let cursor = param("cursor").and_then(|text| {
-        errors.check("cursor", text.parse::<SuppressionId>().map_err(|_| "is no cursor of this list"))
-    });
-    let limit = param("limit").and_then(|text| errors.check("limit", Limit::parse(text))).unwrap_or_default();
-    if !errors.is_empty() {
-        return Err(errors.into());
-    }
-    let of = match (param("address"), param("lead_id")) {
+pub async fn list(who: Who, mut params: Params) -> Result<Json<Page<Suppression>>, Error> {
+    let (cursor, limit) = params.page();
+    params.check()?;
+    let of = match (params.text("address"), params.text("lead_id")) {
         (Some(address), _) => Of::Address(address.to_owned()),
         (None, Some(lead)) => Of::Lead(lead.parse().map_err(|_| Error::missing("Lead not found"))?),
         (None, None) => Of::All,
@@ -48,8 +34,7 @@ pub async fn create(who: Who, mut input: Input) -> Result<(StatusCode, Json<Supp
     Ok((StatusCode::CREATED, Json(suppression::create(&who, &form).await?)))
 }
 
-pub async fn delete(who: Who, Path(id): Path<String>) -> Result<Json<Value>, Error> {
-    let id = id.parse().map_err(|_| Error::not_found())?;
+pub async fn delete(who: Who, Id(id): Id<SuppressionId>) -> Result<Json<Value>, Error> {
     suppression::delete(&who, &id).await?;
     Ok(Json(json!({ "success": true })))
 }

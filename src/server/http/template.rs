@@ -1,12 +1,14 @@
 //! Templates and snippets.
 
-use super::input::Input;
+use super::{
+    input::Input,
+    params::{Id, Params},
+};
 use crate::{
     domain::{
         channel::Channel,
-        field_error::FieldErrors,
         id::{LeadId, SnippetId, TemplateId},
-        page::{Limit, Page},
+        page::Page,
         template::{Preview, Snippet, Template, TemplateFilter, TemplateForm, Version},
     },
     server::{
@@ -15,19 +17,8 @@ use crate::{
         usecase::{snippet, template},
     },
 };
-use axum::{
-    Json,
-    extract::{Path, Query},
-    http::StatusCode,
-};
+use axum::{Json, http::StatusCode};
 use serde_json::{Value, json};
-use std::{collections::HashMap, str::FromStr};
-
-type Params = Query<HashMap<String, String>>;
-
-fn parse_id<T: FromStr>(id: &str) -> Result<T, Error> {
-    id.parse().map_err(|_| Error::not_found())
-}
 
 /// What a body says of a template.
 struct Said(Vec<(&'static str, String)>);
@@ -61,59 +52,47 @@ impl Said {
     }
 }
 
-/// The page of a list that the parameters ask for, beside a cursor that `parse` reads.
-fn place<T>(
-    params: &HashMap<String, String>,
-    parse: impl Fn(&str) -> Option<T>,
-) -> Result<(Option<T>, Limit), FieldErrors> {
-    let param = |name: &str| params.get(name).map(|text| text.trim()).filter(|text| !text.is_empty());
-    let mut errors = FieldErrors::default();
-    let cursor =
-        param("cursor").and_then(|text| errors.check("cursor", parse(text).ok_or("is no cursor of this list")));
-    let limit = param("limit").and_then(|text| errors.check("limit", Limit::parse(text))).unwrap_or_default();
-    if errors.is_empty() { Ok((cursor, limit)) } else { Err(errors) }
-}
-
 pub async fn create(who: Who, input: Input) -> Result<(StatusCode, Json<Template>), Error> {
     let form = Said::alone(input)?.over(TemplateForm::default());
     Ok((StatusCode::CREATED, Json(template::create(&who, &form).await?)))
 }
 
-pub async fn list(who: Who, Query(params): Params) -> Result<Json<Page<Template>>, Error> {
-    let param = |name: &str| params.get(name).map(|text| text.trim()).filter(|text| !text.is_empty());
-    let channel = param("channel").map(|name| {
-        Channel::from_name(name).ok_or_else(|| FieldErrors::one("channel", "must be email, sms or whatsapp"))
-    });
-    let ((cursor, limit), channel) = FieldErrors::both(place(&params, |text| text.parse().ok()), channel.transpose())?;
-    let filter = TemplateFilter { channel, q: param("q").unwrap_or_default().chars().take(200).collect(), cursor };
+pub async fn list(who: Who, mut params: Params) -> Result<Json<Page<Template>>, Error> {
+    let (cursor, limit) = params.page();
+    let known = |name: &str| Channel::from_name(name).ok_or("must be email, sms or whatsapp");
+    let channel = params.read("channel", known);
+    params.check()?;
+    let q = params.text("q").unwrap_or_default().chars().take(200).collect();
+    let filter = TemplateFilter { channel, q, cursor };
     Ok(Json(template::list(&who, &filter, limit).await?))
 }
 
-pub async fn load(who: Who, Path(id): Path<String>) -> Result<Json<Template>, Error> {
-    Ok(Json(template::load(&who, &parse_id(&id)?).await?))
+pub async fn load(who: Who, Id(id): Id<TemplateId>) -> Result<Json<Template>, Error> {
+    Ok(Json(template::load(&who, &id).await?))
 }
 
-pub async fn update(who: Who, Path(id): Path<String>, input: Input) -> Result<Json<Template>, Error> {
-    let (id, said) = (parse_id(&id)?, Said::alone(input)?);
+pub async fn update(who: Who, Id(id): Id<TemplateId>, input: Input) -> Result<Json<Template>, Error> {
+    let said = Said::alone(input)?;
     Ok(Json(template::update(&who, &id, |before| said.over(before)).await?))
 }
 
-pub async fn delete(who: Who, Path(id): Path<String>) -> Result<Json<Value>, Error> {
-    template::delete(&who, &parse_id(&id)?).await?;
+pub async fn delete(who: Who, Id(id): Id<TemplateId>) -> Result<Json<Value>, Error> {
+    template::delete(&who, &id).await?;
     Ok(Json(json!({ "success": true })))
 }
 
-pub async fn versions(who: Who, Path(id): Path<String>, Query(params): Params) -> Result<Json<Page<Version>>, Error> {
-    let (before, limit) = place(&params, |text| text.parse().ok())?;
-    Ok(Json(template::versions(&who, &parse_id(&id)?, before, limit).await?))
+pub async fn versions(who: Who, Id(id): Id<TemplateId>, mut params: Params) -> Result<Json<Page<Version>>, Error> {
+    let (before, limit) = params.page();
+    params.check()?;
+    Ok(Json(template::versions(&who, &id, before, limit).await?))
 }
 
-pub async fn restore(who: Who, Path(id): Path<String>, mut input: Input) -> Result<Json<Template>, Error> {
+pub async fn restore(who: Who, Id(id): Id<TemplateId>, mut input: Input) -> Result<Json<Template>, Error> {
     let number = input.number("version");
     let version = input.errors.check("version", number.parse().map_err(|_| "must be the number of a version"));
     input.refuse_others();
     input.check()?;
-    Ok(Json(template::restore(&who, &parse_id(&id)?, version.unwrap_or_default()).await?))
+    Ok(Json(template::restore(&who, &id, version.unwrap_or_default()).await?))
 }
 
 /// The lead that a body names, if it names one.
@@ -124,8 +103,8 @@ fn lead_of(input: &mut Input) -> Result<Option<LeadId>, Error> {
     }
 }
 
-pub async fn preview(who: Who, Path(id): Path<String>, mut input: Input) -> Result<Json<Preview>, Error> {
-    let (id, lead): (TemplateId, _) = (parse_id(&id)?, lead_of(&mut input));
+pub async fn preview(who: Who, Id(id): Id<TemplateId>, mut input: Input) -> Result<Json<Preview>, Error> {
+    let lead = lead_of(&mut input);
     input.refuse_others();
     input.check()?;
     Ok(Json(template::preview(&who, &id, lead?.as_ref()).await?))
@@ -135,7 +114,7 @@ pub async fn preview(who: Who, Path(id): Path<String>, mut input: Input) -> Resu
 pub async fn preview_draft(who: Who, mut input: Input) -> Result<Json<Preview>, Error> {
     let (lead, id) = (lead_of(&mut input), input.text("template_id"));
     let form = Said::alone(input)?.over(TemplateForm::default());
-    let id: Option<TemplateId> = if id.is_empty() { None } else { Some(parse_id(&id)?) };
+    let id: Option<TemplateId> = if id.is_empty() { None } else { Some(id.parse().map_err(|_| Error::not_found())?) };
     Ok(Json(template::preview_draft(&who, id.as_ref(), &form, lead?.as_ref(), "").await?))
 }
 
@@ -152,22 +131,23 @@ pub async fn create_snippet(who: Who, input: Input) -> Result<(StatusCode, Json<
     Ok((StatusCode::CREATED, Json(snippet::create(&who, &name, &body).await?)))
 }
 
-pub async fn list_snippets(who: Who, Query(params): Params) -> Result<Json<Page<Snippet>>, Error> {
-    let (cursor, limit) = place(&params, |text| text.parse::<SnippetId>().ok())?;
+pub async fn list_snippets(who: Who, mut params: Params) -> Result<Json<Page<Snippet>>, Error> {
+    let (cursor, limit) = params.page();
+    params.check()?;
     Ok(Json(snippet::list(&who, cursor.as_ref(), limit).await?))
 }
 
-pub async fn load_snippet(who: Who, Path(id): Path<String>) -> Result<Json<Snippet>, Error> {
-    Ok(Json(snippet::load(&who, &parse_id(&id)?).await?))
+pub async fn load_snippet(who: Who, Id(id): Id<SnippetId>) -> Result<Json<Snippet>, Error> {
+    Ok(Json(snippet::load(&who, &id).await?))
 }
 
-pub async fn update_snippet(who: Who, Path(id): Path<String>, input: Input) -> Result<Json<Snippet>, Error> {
-    let (id, [name, body]) = (parse_id(&id)?, snippet_of(input)?);
+pub async fn update_snippet(who: Who, Id(id): Id<SnippetId>, input: Input) -> Result<Json<Snippet>, Error> {
+    let [name, body] = snippet_of(input)?;
     let change = |old_name, old_body| (name.unwrap_or(old_name), body.unwrap_or(old_body));
     Ok(Json(snippet::update(&who, &id, change).await?))
 }
 
-pub async fn delete_snippet(who: Who, Path(id): Path<String>) -> Result<Json<Value>, Error> {
-    snippet::delete(&who, &parse_id(&id)?).await?;
+pub async fn delete_snippet(who: Who, Id(id): Id<SnippetId>) -> Result<Json<Value>, Error> {
+    snippet::delete(&who, &id).await?;
     Ok(Json(json!({ "success": true })))
 }

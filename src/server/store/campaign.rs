@@ -48,7 +48,8 @@ const END_RUNS: &str = "update enrollment set status = 'stopped', stop_reason = 
      (select e.id from enrollment e where e.sequence_id = $1 and e.status = 'active' limit $3)";
 const COUNT_STOPPED: &str = "select stop_reason, count(*) from enrollment where sequence_id = $1 and stop_reason is not null group by stop_reason";
 const FAILED: &str = "select id from message where sequence_id = $1 and step = 0 and status in ('failed', 'undelivered') \
-     and coalesce(error_retryable, 'yes') = 'yes' and updated_at < $2 and organization_id = $3 limit $4";
+     and coalesce(error_retryable, 'yes') = 'yes' and updated_at < $2 and organization_id = $3 \
+     and exists (select 1 from account a where a.id = message.account_id and a.deleted_at is null) limit $4";
 
 /// For the prepare test.
 pub const STATEMENTS: &[&str] = &[
@@ -101,7 +102,7 @@ impl CampaignRow {
             channel: step.channel,
             template_id: step.template_id,
             template_version: step.template_version,
-            audience: serde_json::from_str(&self.audience).map_err(|_| super::inconsistent("audience"))?,
+            audience: row::json("audience", &self.audience)?,
             account_ids: plan.account_ids,
             window: plan.window,
             skip_holidays: plan.skip_holidays,
@@ -179,7 +180,7 @@ async fn write(
     query
         .bind(draft.id.as_str().to_owned())
         .bind(organization.as_str().to_owned())
-        .bind(serde_json::to_string(draft.audience).expect("plain data"))
+        .bind(row::text(draft.audience))
         .bind(draft.send_at.map(|at| at.0))
         .bind(now.0)
         .execute(conn)
@@ -281,7 +282,7 @@ pub async fn advance(
         .bind(organization.as_str())
         .bind(progress.gathered_to.as_ref().map(LeadId::as_str))
         .bind(progress.gathered_at.map(|at| at.0))
-        .bind(serde_json::to_string(&progress.excluded).expect("plain data"))
+        .bind(row::text(&progress.excluded))
         .bind(now.0)
         .execute(conn)
         .await

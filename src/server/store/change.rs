@@ -5,7 +5,6 @@ use super::{
     row::{self, NEWEST},
 };
 use crate::domain::{
-    audience::Audience,
     change::{Change, ChangeState},
     id::{ChangeId, LeadId, OrganizationId},
     page::{Limit, Page},
@@ -66,14 +65,14 @@ impl ChangeRow {
     fn read(self) -> sqlx::Result<StoredChange> {
         let change = Change {
             id: row::id("id", self.id)?,
-            deed: serde_json::from_str(&self.deed).map_err(|_| super::inconsistent("deed"))?,
-            audience: serde_json::from_str(&self.audience).map_err(|_| super::inconsistent("audience"))?,
+            deed: row::json("deed", &self.deed)?,
+            audience: row::json("audience", &self.audience)?,
             state: row::value("state", &self.state, ChangeState::from_name)?,
             reason: self.reason,
             total: self.total.map(|total| row::count("total", total)).transpose()?,
             matched: row::count("matched", self.matched)?,
             changed: row::count("changed", self.changed)?,
-            skipped: serde_json::from_str(&self.skipped).map_err(|_| super::inconsistent("skipped"))?,
+            skipped: row::json("skipped", &self.skipped)?,
             created_at: Timestamp(self.created_at),
             ended_at: self.ended_at.map(Timestamp),
         };
@@ -125,18 +124,14 @@ pub async fn insert(
     sqlx::query(INSERT)
         .bind(change.id.as_str())
         .bind(organization.as_str())
-        .bind(serde_json::to_string(&change.deed).expect("plain data"))
-        .bind(written(&change.audience))
+        .bind(row::text(&change.deed))
+        .bind(row::text(&change.audience))
         .bind(asked_by)
         .bind(change.total.map(i64::from))
         .bind(change.created_at.0)
         .execute(conn)
         .await
         .map(drop)
-}
-
-fn written(audience: &Audience) -> String {
-    serde_json::to_string(audience).expect("plain data")
 }
 
 /// Notes how far it is.
@@ -155,7 +150,7 @@ pub async fn advance(
         .bind(stored.reached.as_ref().map(LeadId::as_str))
         .bind(i64::from(change.matched))
         .bind(i64::from(change.changed))
-        .bind(serde_json::to_string(&change.skipped).expect("plain data"))
+        .bind(row::text(&change.skipped))
         .bind(change.ended_at.map(|at| at.0))
         .bind(now.0)
         .execute(conn)

@@ -273,7 +273,7 @@ pub async fn take(conn: &mut Conn, dialect: Dialect, due: &Due, now: Timestamp, 
             lead_id: found.lead_id,
             version: found.version,
             step: found.step,
-            senders: serde_json::from_str(&found.senders).map_err(|_| super::inconsistent("senders"))?,
+            senders: row::json("senders", &found.senders)?,
             before: status.map(|status| (status, found.accepted_at.map(Timestamp))),
         })
     };

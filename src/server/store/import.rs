@@ -7,7 +7,7 @@ use crate::domain::{
     page::{Limit, Page},
     time::Timestamp,
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
 macro_rules! select {
     ($rest:literal) => {
@@ -187,14 +187,6 @@ struct ImportRow {
     ended_at: Option<i64>,
 }
 
-fn json<T: DeserializeOwned>(column: &'static str, text: &str) -> sqlx::Result<T> {
-    serde_json::from_str(text).map_err(|_| super::inconsistent(column))
-}
-
-fn text<T: Serialize>(value: &T) -> String {
-    serde_json::to_string(value).expect("plain data")
-}
-
 impl ImportRow {
     fn read(self) -> sqlx::Result<StoredImport> {
         let counts =
@@ -202,7 +194,7 @@ impl ImportRow {
         let options = Options {
             on_duplicate: row::value("on_duplicate", &self.on_duplicate, OnDuplicate::parse)?,
             default_country: self.default_country,
-            tags: json("tags", &self.tags)?,
+            tags: row::json("tags", &self.tags)?,
             consent_source: self.consent_source,
         };
         let import = Import {
@@ -213,8 +205,8 @@ impl ImportRow {
             encoding: self.encoding,
             delimiter: self.delimiter,
             has_header: self.has_header == 1,
-            columns: json("columns", &self.columns)?,
-            mapping: json("mapping", &self.mapping)?,
+            columns: row::json("columns", &self.columns)?,
+            mapping: row::json("mapping", &self.mapping)?,
             options,
             rows_total: self.rows_total,
             rows_done: counts.rows(),
@@ -225,7 +217,7 @@ impl ImportRow {
             ended_at: self.ended_at.map(Timestamp),
         };
         let organization_id = row::id("organization_id", self.organization_id)?;
-        Ok(StoredImport { import, organization_id, first: json("sample", &self.sample)?, round: self.round })
+        Ok(StoredImport { import, organization_id, first: row::json("sample", &self.sample)?, round: self.round })
     }
 }
 
@@ -256,9 +248,9 @@ pub async fn ready(conn: &mut Conn, stored: &StoredImport) -> sqlx::Result<bool>
         .bind(&import.encoding)
         .bind(&import.delimiter)
         .bind(i64::from(import.has_header))
-        .bind(text(&import.columns))
-        .bind(text(&stored.first))
-        .bind(text(&import.mapping))
+        .bind(row::text(&import.columns))
+        .bind(row::text(&stored.first))
+        .bind(row::text(&import.mapping))
         .bind(import.rows_total)
         .bind(import.updated_at.0)
         .fetch_all(conn)
@@ -283,12 +275,12 @@ pub async fn settle(conn: &mut Conn, stored: &StoredImport) -> sqlx::Result<bool
         .bind(import.id.as_str())
         .bind(stored.organization_id.as_str())
         .bind(i64::from(import.has_header))
-        .bind(text(&import.columns))
-        .bind(text(&import.mapping))
+        .bind(row::text(&import.columns))
+        .bind(row::text(&import.mapping))
         .bind(import.rows_total)
         .bind(options.on_duplicate.as_str())
         .bind(&options.default_country)
-        .bind(text(&options.tags))
+        .bind(row::text(&options.tags))
         .bind(&options.consent_source)
         .bind(import.updated_at.0)
         .fetch_all(conn)
@@ -457,7 +449,7 @@ pub async fn rejected(
     let query = sqlx::query_as(REJECTED).bind(id.as_str()).bind(organization.as_str()).bind(after).bind(limit);
     let rows: Vec<(i64, String, String, String)> = query.fetch_all(conn).await?;
     let read = |(line, column, reason, cells): (i64, String, String, String)| {
-        Ok(Rejected { line, column, reason, cells: json("cells", &cells)? })
+        Ok(Rejected { line, column, reason, cells: row::json("cells", &cells)? })
     };
     rows.into_iter().map(read).collect()
 }
@@ -519,7 +511,7 @@ pub async fn remember(
     mapping: &[Field],
     now: Timestamp,
 ) -> sqlx::Result<()> {
-    let query = sqlx::query(REMEMBER).bind(organization.as_str()).bind(columns).bind(text(&mapping)).bind(now.0);
+    let query = sqlx::query(REMEMBER).bind(organization.as_str()).bind(columns).bind(row::text(&mapping)).bind(now.0);
     query.execute(conn).await.map(drop)
 }
 

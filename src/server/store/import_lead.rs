@@ -1,6 +1,6 @@
 //! Leads, many at a time: whose addresses they are, what becomes of them, which imports they came from.
 
-use super::{Conn, Dialect, Sql, batch, gather, gathered, rows};
+use super::{Conn, Dialect, Sql, batch, gather, gathered, row, rows};
 use crate::domain::{
     id::{ImportId, LeadId, OrganizationId},
     time::Timestamp,
@@ -139,8 +139,8 @@ pub async fn known(
             email: row.email,
             phone_key: row.phone_key,
             whatsapp_key: row.whatsapp_key,
-            custom: serde_json::from_str(&row.custom).map_err(|_| super::inconsistent("custom"))?,
-            tags: serde_json::from_str(&row.tags).map_err(|_| super::inconsistent("tag"))?,
+            custom: row::json("custom", &row.custom)?,
+            tags: row::json("tag", &row.tags)?,
         })
     };
     rows.into_iter().map(read).collect()

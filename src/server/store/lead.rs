@@ -213,7 +213,7 @@ impl LeadRow {
             whatsapp: self.whatsapp,
             whatsapp_number: number("whatsapp_number", self.whatsapp_number)?,
             time_zone: self.time_zone,
-            custom: serde_json::from_str(&self.custom).map_err(|_| super::inconsistent("custom"))?,
+            custom: row::json("custom", &self.custom)?,
             tags: Vec::new(),
             notes: self.notes,
             is_demo: self.demo_at.is_some(),

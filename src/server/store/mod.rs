@@ -37,6 +37,8 @@ pub mod selection;
 pub mod sequence;
 pub mod session;
 pub mod snippet;
+pub mod standing;
+pub mod stranger;
 pub mod suppression;
 pub mod tally;
 pub mod template;
@@ -359,6 +361,8 @@ pub fn statements() -> impl Iterator<Item = Sql> {
         report::DUAL,
         suppression::DUAL,
         snippet::DUAL,
+        standing::DUAL,
+        stranger::DUAL,
         tally::DUAL,
         template::DUAL,
         usage::DUAL,

@@ -10,7 +10,7 @@ use super::{
 use crate::domain::{
     channel::Provider,
     consent::Act,
-    id::{AccountId, AttemptId, LeadId, MessageId},
+    id::{AccountId, AttemptId, EnrollmentId, LeadId, MessageId},
     message::{Failure, Status, Waiting},
     time::Timestamp,
 };
@@ -42,8 +42,8 @@ macro_rules! due {
     ($dialect:ident, $lock:literal) => {
         gather!(
             $dialect,
-            [id, lead_id, recipient, subject, body, segments, attempts, is_planned, time_zone],
-            "select id, lead_id, recipient, subject, body, segments, attempts, case when enrollment_id is null then 0 else 1 end as is_planned, \
+            [id, lead_id, recipient, subject, body, segments, attempts, enrollment_id, time_zone],
+            "select id, lead_id, recipient, subject, body, segments, attempts, enrollment_id, \
              case when enrollment_id is not null then (select l.time_zone from lead l where l.id = message.lead_id) end as time_zone from message \
              where account_id = $1 and status = 'queued' and due_at <= $2 order by due_at, id limit $3",
             $lock
@@ -120,15 +120,26 @@ macro_rules! put_off {
     ($dialect:ident) => {
         concat!(
             "update message set status = 'queued', attempts = attempts - 1, lease_token = null, lease_until = null, \
-             due_at = x.until, waiting_reason = x.reason, waiting_since = $2, waiting_until = x.until, waiting_detail = x.detail, \
+             due_at = x.due_at, waiting_reason = x.reason, waiting_since = $2, waiting_until = x.until, waiting_detail = x.detail, \
              updated_at = $2 from ",
-            rows!($dialect, id text, reason text, until bigint, detail text),
+            rows!($dialect, id text, due_at bigint, reason text, until bigint, detail text),
             " where message.id = x.id"
         )
     };
 }
 /// What was claimed and has to wait.
 const PUT_OFF: Sql = Sql { sqlite: put_off!(sqlite), postgres: put_off!(postgres) };
+macro_rules! call_off {
+    ($dialect:ident) => {
+        concat!(
+            "update message set status = 'canceled', attempts = attempts - 1, lease_token = null, lease_until = null, updated_at = $2 from ",
+            rows!($dialect, id text),
+            " where message.id = x.id"
+        )
+    };
+}
+/// What was claimed and is not wanted any more.
+const CALL_OFF: Sql = Sql { sqlite: call_off!(sqlite), postgres: call_off!(postgres) };
 macro_rules! contacts {
     ($dialect:ident) => {
         gather!(
@@ -189,7 +200,8 @@ pub const STATEMENTS: &[&str] = &[
     HAS_TWIN,
 ];
 /// Statements that differ.
-pub const DUAL: &[Sql] = &[DUE, PUT_OFF, CONTACTS, COUNT_MANY, CLAIM, HELD, SUPPRESS, LOCK, ACCEPT_ATTEMPTS, ACCEPT];
+pub const DUAL: &[Sql] =
+    &[DUE, PUT_OFF, CALL_OFF, CONTACTS, COUNT_MANY, CLAIM, HELD, SUPPRESS, LOCK, ACCEPT_ATTEMPTS, ACCEPT];
 
 /// Accounts that have something due and may send before `horizon`.
 pub async fn due_accounts(
@@ -243,16 +255,10 @@ pub struct Due {
     pub segments: u32,
     /// Its tries, this one included.
     pub attempts: u32,
-    /// It is a step of somebody's run through a sequence.
-    #[serde(deserialize_with = "one_is_true")]
-    pub is_planned: bool,
+    /// The run through a sequence or campaign whose step it is.
+    pub enrollment_id: Option<EnrollmentId>,
     /// The zone of the lead, where that is known and it is planned.
     pub time_zone: Option<String>,
-}
-
-/// Neither database has a kind of value for yes and no that both understand.
-fn one_is_true<'de, D: serde::Deserializer<'de>>(number: D) -> Result<bool, D::Error> {
-    Ok(u8::deserialize(number)? != 0)
 }
 
 /// Messages that are to be worked on.
@@ -398,26 +404,40 @@ pub async fn suppress(
     sqlx::query(SUPPRESS.of(dialect)).bind(rows).bind(now.0).execute(conn).await.map(drop)
 }
 
+/// Takes out of a claim what is not wanted any more.
+pub async fn call_off(conn: &mut Conn, dialect: Dialect, claimed: &[MessageId], now: Timestamp) -> sqlx::Result<()> {
+    sqlx::query(CALL_OFF.of(dialect)).bind(batch_of_ids(claimed)).bind(now.0).execute(conn).await.map(drop)
+}
+
+/// A claimed message that has to wait.
+#[derive(Debug)]
+pub struct PutOff {
+    /// Which.
+    pub id: MessageId,
+    /// Not before this instant.
+    pub due_at: Timestamp,
+    /// Why.
+    pub waiting: Waiting,
+}
+
 /// Puts claimed messages back until later, each for its reason: they were not tried.
-pub async fn put_off(
-    conn: &mut Conn,
-    dialect: Dialect,
-    held: &[(MessageId, Waiting)],
-    now: Timestamp,
-) -> sqlx::Result<()> {
+pub async fn put_off(conn: &mut Conn, dialect: Dialect, held: &[PutOff], now: Timestamp) -> sqlx::Result<()> {
     #[derive(Serialize)]
     struct Held<'a> {
         id: &'a str,
+        due_at: i64,
         reason: &'static str,
         until: Option<i64>,
         detail: &'a str,
     }
-    let row = |(id, waiting): &'_ (MessageId, Waiting)| -> (String, &'static str, Option<i64>, String) {
-        (id.to_string(), waiting.reason.as_str(), waiting.until.map(|at| at.0), waiting.detail.clone())
-    };
-    let owned: Vec<_> = held.iter().map(row).collect();
-    let rows: Vec<Held<'_>> =
-        owned.iter().map(|(id, reason, until, detail)| Held { id, reason, until: *until, detail }).collect();
+    fn row(PutOff { id, due_at, waiting }: &PutOff) -> Held<'_> {
+        let until = waiting.until.map(|at| at.0);
+        Held { id: id.as_str(), due_at: due_at.0, reason: waiting.reason.as_str(), until, detail: &waiting.detail }
+    }
+    if held.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<Held<'_>> = held.iter().map(row).collect();
     sqlx::query(PUT_OFF.of(dialect)).bind(batch(&rows)).bind(now.0).execute(conn).await.map(drop)
 }
 

@@ -2,6 +2,7 @@
 
 use super::inconsistent;
 use crate::domain::id::NotAnId;
+use serde::{Serialize, de::DeserializeOwned};
 
 /// Sorts after every id: where a page begins that has no cursor.
 pub const NEWEST: &str = "ZZZZZZZZZZZZZZZZZZZZZZZZZZ";
@@ -27,4 +28,14 @@ pub fn maybe_id<T: TryFrom<String, Error = NotAnId>>(
 /// Reads a count.
 pub fn count(column: &'static str, number: i64) -> sqlx::Result<u32> {
     u32::try_from(number).map_err(|_| inconsistent(column))
+}
+
+/// Reads a column of JSON.
+pub fn json<T: DeserializeOwned>(column: &'static str, text: &str) -> sqlx::Result<T> {
+    serde_json::from_str(text).map_err(|_| inconsistent(column))
+}
+
+/// What a column of JSON gets; read again by [`json`].
+pub fn text<T: Serialize + ?Sized>(value: &T) -> String {
+    serde_json::to_string(value).expect("plain data")
 }

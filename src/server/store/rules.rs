@@ -1,6 +1,6 @@
 //! What an organization asks of all that it sends by plan.
 
-use super::Conn;
+use super::{Conn, row};
 use crate::domain::{id::OrganizationId, rules::Rules};
 
 const FIND: &str = "select rules from organization where id = $1";
@@ -12,11 +12,11 @@ pub const STATEMENTS: &[&str] = &[FIND, SAVE];
 /// The rules of an organization.
 pub async fn find(conn: &mut Conn, organization: &OrganizationId) -> sqlx::Result<Rules> {
     let text: String = sqlx::query_scalar(FIND).bind(organization.as_str()).fetch_one(conn).await?;
-    serde_json::from_str(&text).map_err(|_| super::inconsistent("rules"))
+    row::json("rules", &text)
 }
 
 /// Other rules.
 pub async fn save(conn: &mut Conn, organization: &OrganizationId, rules: &Rules) -> sqlx::Result<()> {
-    let text = serde_json::to_string(rules).expect("plain data");
+    let text = row::text(rules);
     sqlx::query(SAVE).bind(organization.as_str()).bind(text).execute(conn).await.map(drop)
 }

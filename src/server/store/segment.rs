@@ -5,7 +5,7 @@ use super::{
     row::{self, NEWEST},
 };
 use crate::domain::{
-    audience::{Audience, Segment},
+    audience::Segment,
     id::{OrganizationId, SegmentId},
     page::{Limit, Page},
     time::Timestamp,
@@ -42,14 +42,10 @@ impl SegmentRow {
         Ok(Segment {
             id: row::id("id", self.id)?,
             name: self.name,
-            audience: serde_json::from_str(&self.audience).map_err(|_| super::inconsistent("audience"))?,
+            audience: row::json("audience", &self.audience)?,
             created_at: Timestamp(self.created_at),
         })
     }
-}
-
-fn written(audience: &Audience) -> String {
-    serde_json::to_string(audience).expect("plain data")
 }
 
 /// One segment of an organization.
@@ -80,7 +76,7 @@ pub async fn insert(conn: &mut Conn, organization: &OrganizationId, segment: &Se
         .bind(organization.as_str())
         .bind(&segment.name)
         .bind(segment.name.to_lowercase())
-        .bind(written(&segment.audience))
+        .bind(row::text(&segment.audience))
         .bind(segment.created_at.0);
     Ok(!query.fetch_all(conn).await?.is_empty())
 }
@@ -109,7 +105,7 @@ pub async fn update(
         .bind(organization.as_str())
         .bind(&segment.name)
         .bind(segment.name.to_lowercase())
-        .bind(written(&segment.audience))
+        .bind(row::text(&segment.audience))
         .bind(now.0);
     query.fetch_all(conn).await.map(drop)
 }

@@ -70,7 +70,12 @@ macro_rules! add_tags {
 }
 const ADD_TAGS: Sql = Sql { sqlite: add_tags!(sqlite), postgres: add_tags!(postgres) };
 const DELETE: &str = "delete from sequence where id = $1 and organization_id = $2";
-const UNLINK: &str = "update message set sequence_id = null, enrollment_id = null, step = null where sequence_id = $1 and organization_id = $2";
+/// What waits or is under way keeps its run, which is not there any more when it is claimed again: it never leaves.
+const UNLINK: &str = "update message set sequence_id = null, enrollment_id = null, step = null where id in (select m.id from message m \
+     where m.sequence_id = $1 and m.organization_id = $2 and m.status in ('accepted', 'sent', 'delivered', 'read', 'failed', 'undelivered', \
+     'canceled', 'suppressed') limit $3)";
+const END_RUNS: &str = "delete from enrollment where id in \
+     (select e.id from enrollment e where e.sequence_id = $1 and e.organization_id = $2 limit $3)";
 const HOLDER: &str = "select s.name from sequence_template t join sequence s on s.id = t.sequence_id \
      where t.organization_id = $1 and t.template_id = $2 order by s.id limit 1";
 /// How many messages of each step are where, off one index.
@@ -92,6 +97,7 @@ pub const STATEMENTS: &[&str] = &[
     CLEAR_TAGS,
     DELETE,
     UNLINK,
+    END_RUNS,
     HOLDER,
     COUNT_MESSAGES,
     COUNT_WAITING,
@@ -124,8 +130,7 @@ pub(super) fn read_plan(text: &str) -> sqlx::Result<Plan> {
 
 impl SequenceRow {
     fn read(self) -> sqlx::Result<Sequence> {
-        let mut stop_tags: Vec<String> =
-            serde_json::from_str(&self.stop_tags).map_err(|_| super::inconsistent("stop_tags"))?;
+        let mut stop_tags: Vec<String> = row::json("stop_tags", &self.stop_tags)?;
         stop_tags.sort();
         Ok(Sequence {
             id: row::id("id", self.id)?,
@@ -236,7 +241,7 @@ async fn add_version(
         .bind(sequence.id.as_str())
         .bind(i64::from(sequence.version))
         .bind(organization.as_str())
-        .bind(serde_json::to_string(&sequence.plan).expect("plain data"))
+        .bind(row::text(&sequence.plan))
         .bind(sequence.updated_at.0)
         .execute(&mut *conn)
         .await?;
@@ -282,9 +287,19 @@ pub async fn find_plan(
     plan.map(|plan| read_plan(&plan)).transpose()
 }
 
-/// Forgets a sequence with all runs; its messages stay.
+/// Forgets some of a sequence's runs, and whose step its messages were: all at once would hold up everybody. False when nothing
+/// is left.
+pub async fn clear(conn: &mut Conn, id: &SequenceId, organization: &OrganizationId, limit: u32) -> sqlx::Result<bool> {
+    let mut gone = 0;
+    for statement in [UNLINK, END_RUNS] {
+        let query = sqlx::query(statement).bind(id.as_str()).bind(organization.as_str()).bind(i64::from(limit));
+        gone += query.execute(&mut *conn).await?.rows_affected();
+    }
+    Ok(gone > 0)
+}
+
+/// Forgets a sequence, whose runs are gone; its messages stay.
 pub async fn delete(conn: &mut Conn, id: &SequenceId, organization: &OrganizationId) -> sqlx::Result<()> {
-    sqlx::query(UNLINK).bind(id.as_str()).bind(organization.as_str()).execute(&mut *conn).await?;
     sqlx::query(DELETE).bind(id.as_str()).bind(organization.as_str()).execute(conn).await.map(drop)
 }
 

@@ -146,7 +146,7 @@ impl VersionRow {
             version: row::count("version", self.version)?,
             subject: self.subject,
             body: self.body,
-            snippets: serde_json::from_str(&self.snippets).map_err(|_| super::inconsistent("snippets"))?,
+            snippets: row::json("snippets", &self.snippets)?,
             created_at: Timestamp(self.created_at),
         })
     }

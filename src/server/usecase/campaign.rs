@@ -209,7 +209,6 @@ pub async fn pause(who: &Who, id: &CampaignId) -> Result<CampaignStory, Error> {
         )
     };
     app.db.write(work).await?;
-    app.wake.notify_one(); // what was claimed and not begun goes back
     changed(who, id);
     load(who, id).await
 }
@@ -292,9 +291,10 @@ pub async fn delete(who: &Who, id: &CampaignId) -> Result<(), Error> {
         if campaign.state.is_open() {
             return Err(Error::conflict("running", "Cancel this campaign before you delete it"));
         }
-        Ok::<_, Error>(store::sequence::delete(conn, &sequence_of(id), organization).await?)
+        Ok(())
     };
     app.db.write(work).await?;
+    sequence::forget(app, organization, &sequence_of(id)).await?;
     changed(who, id);
     Ok(())
 }
@@ -381,6 +381,8 @@ async fn step(app: &App, conn: &mut Conn, open: &Open) -> Result<(bool, bool), E
             Ok((true, true))
         }
         CampaignState::Running if !store::campaign::is_busy(conn, id).await? => {
+            // Nobody looks for steps of one that is done.
+            store::sequence::set_active(conn, &sequence_of(id), organization, false, now).await?;
             set(conn, CampaignState::Done, Some(now)).await?;
             Ok((false, true))
         }

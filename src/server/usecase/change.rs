@@ -156,8 +156,9 @@ async fn step(app: &App, conn: &mut Conn, running: &Running) -> Result<bool, Err
         return Ok(false);
     };
     let (audience, reached) = (&stored.change.audience, stored.reached.as_ref());
-    let page =
-        store::audience::list(conn, dialect, organization, audience, reached, Limit::batch(), SEARCHED, now).await?;
+    // Consent is recorded person by person, and its record locked meanwhile.
+    let limit = if matches!(stored.change.deed, Deed::Suppress) { Limit::default() } else { Limit::batch() };
+    let page = store::audience::list(conn, dialect, organization, audience, reached, limit, SEARCHED, now).await?;
     let looked_at = u32::try_from(page.data.len()).unwrap_or(u32::MAX);
     let acted = act(app, conn, organization, &stored, &page.data).await?;
     let change = &mut stored.change;
@@ -197,8 +198,9 @@ async fn act(
             let ids = ids(able.into_iter());
             let pairs = ids.iter().map(|id| (tag.as_str(), id.as_str()));
             store::lead::add_tags(conn, dialect, organization, pairs).await?;
-            store::lead::touch(conn, dialect, organization, &ids, now).await?;
+            // Messages are locked before leads.
             enrollment::tagged(app, conn, organization, &ids).await?;
+            store::lead::touch(conn, dialect, organization, &ids, now).await?;
             let unchanged = leads.len() - ids.len() - full.len();
             Ok(Some(acted(ids.len(), [("too_many_tags", full.len()), ("unchanged", unchanged)])))
         }
@@ -218,11 +220,11 @@ async fn act(
             Ok(Some((begun, skipped)))
         }
         Deed::Suppress => {
-            let ways = leads.iter().flat_map(Lead::ways);
+            // A person's will counts for all of their addresses, whichever it was said of.
+            let ways = leads.iter().filter_map(|lead| lead.ways().into_iter().next());
             let said: Vec<_> = ways.map(|way| suppression::said(organization, way, stored.asked_by.clone())).collect();
-            let reached = leads.iter().filter(|lead| !lead.ways().is_empty()).count();
             consent::record(app, conn, &said).await?;
-            Ok(Some(acted(reached, [("no_contact", leads.len() - reached)])))
+            Ok(Some(acted(said.len(), [("no_contact", leads.len() - said.len())])))
         }
         Deed::Delete => {
             lead::forget(app, conn, organization, leads).await?;

@@ -310,6 +310,20 @@ pub async fn forgotten(
     cancel_saying(app, conn, &runs, "The lead was deleted.", app.clock.now()).await
 }
 
+/// A lead is about to become one with another, and its runs with it: of a sequence that both go through the other's run stays. The
+/// runs that the other one goes on with.
+pub async fn merged(
+    app: &App,
+    conn: &mut Conn,
+    organization: &OrganizationId,
+    gone: &LeadId,
+    kept: &LeadId,
+) -> sqlx::Result<Vec<EnrollmentId>> {
+    let double = store::merge::list_double(conn, organization, gone, kept).await?;
+    cancel_saying(app, conn, &double, "The lead was merged into another one, which goes on.", app.clock.now()).await?;
+    store::merge::give_runs(conn, organization, gone, kept).await
+}
+
 /// Leads have other tags now, some of which may end their runs.
 pub async fn tagged(app: &App, conn: &mut Conn, organization: &OrganizationId, leads: &[LeadId]) -> sqlx::Result<()> {
     let now = app.clock.now();

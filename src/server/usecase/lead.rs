@@ -4,10 +4,13 @@ use crate::{
     api::error::{ApiError, Kind},
     domain::{
         audience::{Audience, Order, Place},
+        channel::Channel,
+        email::Email,
         field_error::FieldErrors,
         id::{LeadId, OrganizationId},
         lead::{Lead, LeadForm, NewLead, Profile, Way},
         page::{Limit, Page},
+        phone::PhoneNumber,
     },
     server::{
         App, Who,
@@ -15,10 +18,11 @@ use crate::{
         error::Error,
         live::Topic,
         phone,
-        store::{self, Conn, merge::Merge},
+        store::{self, Conn, merge::Merge, stranger::Owned},
         usecase::{consent, enrollment, segment, suppression},
     },
 };
+use std::collections::BTreeSet;
 
 /// Stores a lead, unless the organization knows the person already.
 pub async fn create(who: &Who, form: &LeadForm) -> Result<Lead, Error> {
@@ -29,6 +33,7 @@ pub async fn create(who: &Who, form: &LeadForm) -> Result<Lead, Error> {
         .write(async |conn| {
             store::lead::lock(conn, app.db.dialect, organization).await?;
             refuse_same(conn, who, &new, None).await?;
+            adopt(app, conn, organization, &[(&id, new.ways())]).await?;
             store::lead::save(conn, app.db.dialect, &id, organization, &new, false, (now, now)).await?;
             Ok::<_, Error>(consent::inherit(app, conn, organization, &[new.ways()]).await?)
         })
@@ -46,6 +51,7 @@ pub async fn update(who: &Who, id: &LeadId, change: impl FnOnce(LeadForm) -> Lea
             let before = find(conn, who, id).await?;
             let new = parse(&change(LeadForm::from(&before)), &[&before])?;
             refuse_same(conn, who, &new, Some(id)).await?;
+            adopt(app, conn, organization, &[(id, new.ways())]).await?;
             keep(conn, who, &before, &new).await?;
             if new.tags.iter().any(|tag| !before.tags.contains(tag)) {
                 enrollment::tagged(app, conn, organization, std::slice::from_ref(id)).await?;
@@ -55,6 +61,26 @@ pub async fn update(who: &Who, id: &LeadId, change: impl FnOnce(LeadForm) -> Lea
         .await?;
     changed(who, id);
     load(who, id).await
+}
+
+/// What was written to these addresses, or came from them, before anybody was known there becomes the leads' own. Before they
+/// are stored: messages are locked before leads.
+pub(super) async fn adopt(
+    app: &App,
+    conn: &mut Conn,
+    organization: &OrganizationId,
+    leads: &[(&LeadId, Vec<Way>)],
+) -> sqlx::Result<()> {
+    let notations = |way: &Way| match PhoneNumber::parse_e164(&way.address) {
+        Ok(number) => number.notations(),
+        Err(_) => vec![way.address.clone()],
+    };
+    let owned = leads.iter().flat_map(|(id, ways)| {
+        // A number is a way by SMS and by WhatsApp.
+        let addresses: BTreeSet<String> = ways.iter().flat_map(notations).collect();
+        addresses.into_iter().map(|address| Owned { lead_id: id, address })
+    });
+    store::stranger::join(conn, app.db.dialect, organization, &owned.collect::<Vec<_>>()).await
 }
 
 /// Stores what is now known of a lead that is there.
@@ -127,6 +153,46 @@ pub async fn custom_names(who: &Who) -> Result<Vec<String>, Error> {
     Ok(store::lead::custom_names(&mut *who.app.db.read().await?, dialect, &who.organization.id).await?)
 }
 
+/// Whom a person means who says how another lead than `but` is found: by the address of its page, its id, one of its addresses,
+/// or a search that finds nobody else.
+pub async fn find_other(who: &Who, but: &LeadId, text: &str) -> Result<LeadId, Error> {
+    let found = find_by_words(who, but, text).await?;
+    if found == *but { Err(FieldErrors::one("other", "is this lead itself").into()) } else { Ok(found) }
+}
+
+async fn find_by_words(who: &Who, but: &LeadId, text: &str) -> Result<LeadId, Error> {
+    let fault = |message: &str| Error::from(FieldErrors::one("other", message));
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(fault("is required"));
+    }
+    if let Some(id) = text.rsplit('/').next().and_then(|id| id.parse().ok()) {
+        return Ok(id);
+    }
+    let address = match (Email::parse(text), phone::parse(text)) {
+        (Ok(email), _) => Some((Channel::Email, email.as_str().to_owned())),
+        (_, Ok(number)) => Some((Channel::Sms, number.as_str().to_owned())),
+        _ => None,
+    };
+    if let Some((channel, address)) = address {
+        let mut conn = who.app.db.read().await?;
+        let found = store::lead::find_by_address(&mut conn, &who.organization.id, channel, &address).await?;
+        return found.ok_or_else(|| fault("is the address of no lead"));
+    }
+    let audience = Audience { q: text.to_owned(), ..Audience::default() }.parse()?;
+    let mut found = list(who, &audience, Order::Newest, None, Limit::few()).await?.data;
+    found.retain(|lead| lead.id != *but);
+    match &found[..] {
+        [] => Err(fault("finds no other lead")),
+        [one] => Ok(one.id.clone()),
+        several => {
+            let names: Vec<&str> = several.iter().map(Lead::label).collect();
+            let names = names.join(", ");
+            Err(fault(&format!("finds more than one lead ({names}): say the e-mail address or the number")))
+        }
+    }
+}
+
 /// Two leads are one person: the first stays, and is told what the other knew; the other's messages become its own.
 pub async fn merge(who: &Who, kept: &LeadId, gone: &LeadId) -> Result<Lead, Error> {
     if kept == gone {
@@ -139,12 +205,16 @@ pub async fn merge(who: &Who, kept: &LeadId, gone: &LeadId) -> Result<Lead, Erro
             let (before, other) = (find(conn, who, kept).await?, find(conn, who, gone).await?);
             let all = parse(&LeadForm::from(&before).merged_with(&LeadForm::from(&other)), &[&before, &other])?;
             let moved = store::merge::give_messages(conn, organization, gone, kept).await?;
+            let runs = enrollment::merged(app, conn, organization, gone, kept).await?;
             // First: an address belongs to one lead at a time.
             store::lead::delete(conn, app.db.dialect, organization, std::slice::from_ref(gone)).await?;
             keep(conn, who, &before, &all).await?;
-            let merge = Merge { id: app.new_id::<LeadId>().to_string(), before, gone: other, moved, at: now };
+            // Also what only one of them said, of an address that is kept in the notes alone.
+            let ways = [before.ways(), other.ways(), all.ways()].concat();
+            let merge = Merge { id: app.new_id::<LeadId>().to_string(), before, gone: other, moved, runs, at: now };
             store::merge::insert(conn, organization, &merge).await?;
-            Ok::<_, Error>(consent::inherit(app, conn, organization, &[all.ways()]).await?)
+            enrollment::tagged(app, conn, organization, std::slice::from_ref(kept)).await?;
+            Ok::<_, Error>(consent::inherit(app, conn, organization, &[ways]).await?)
         })
         .await?;
     changed(who, kept);
@@ -161,7 +231,7 @@ pub async fn unmerge(who: &Who, kept: &LeadId) -> Result<Lead, Error> {
             let current = find(conn, who, kept).await?;
             let merge = store::merge::find_last(conn, kept, organization).await?;
             let nothing = || Error::conflict("not_merged", "There is no merge to undo");
-            let Merge { id, before, gone, moved, .. } = merge.ok_or_else(nothing)?;
+            let Merge { id, before, gone, moved, runs, .. } = merge.ok_or_else(nothing)?;
             let (was, other) = (LeadForm::from(&before), LeadForm::from(&gone));
             let known = [&current, &before, &gone];
             let back = parse(&LeadForm::from(&current).parted_from(&other, &was), &known)?;
@@ -172,6 +242,7 @@ pub async fn unmerge(who: &Who, kept: &LeadId) -> Result<Lead, Error> {
             let stamps = (gone.created_at, now);
             store::lead::save(conn, app.db.dialect, &gone.id, organization, &other, gone.is_demo, stamps).await?;
             store::merge::give_back(conn, app.db.dialect, organization, &moved, kept, &gone.id).await?;
+            store::merge::give_runs_back(conn, app.db.dialect, organization, &runs, kept, &gone.id).await?;
             store::merge::delete(conn, &id, organization).await?;
             consent::inherit(app, conn, organization, &[back.ways(), other.ways()]).await?;
             Ok::<_, Error>(gone.id)
@@ -187,6 +258,8 @@ pub async fn delete(who: &Who, id: &LeadId) -> Result<(), Error> {
     let (app, organization) = (&who.app, &who.organization.id);
     app.db
         .write(async |conn| {
+            // Whoever changes it meanwhile would store it anew.
+            store::lead::lock(conn, app.db.dialect, organization).await?;
             let lead = find(conn, who, id).await?;
             Ok::<_, Error>(forget(app, conn, organization, &[lead]).await?)
         })

@@ -5,7 +5,7 @@ use crate::{
         account::Account,
         channel::Channel,
         field_error::FieldErrors,
-        id::SequenceId,
+        id::{OrganizationId, SequenceId},
         page::{Limit, Page},
         sequence::{
             Choice, Choices, NewSequence, Plan, Report, Sequence, SequenceForm, SequenceKind, Step, StepCounts,
@@ -13,7 +13,7 @@ use crate::{
         template::TemplateFilter,
     },
     server::{
-        Who,
+        App, Who,
         error::Error,
         live::Topic,
         schedule::Clockwork,
@@ -22,6 +22,8 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
+/// Runs that one transaction forgets.
+const WINDOW: u32 = 1_000;
 /// Why a message waits whose sequence is held.
 const HELD: &str = "Its sequence is paused. Switch it on to let this message go.";
 
@@ -258,12 +260,19 @@ pub async fn delete(who: &Who, id: &SequenceId) -> Result<(), Error> {
     let work = async |conn: &mut Conn| {
         store::sequence::lock(conn, app.db.dialect, id, organization).await?;
         find(conn, who, id).await?;
-        store::enrollment::cancel_all(conn, id, organization, now).await?;
-        Ok::<_, Error>(store::sequence::delete(conn, id, organization).await?)
+        store::sequence::set_active(conn, id, organization, false, now).await?;
+        Ok::<_, Error>(store::enrollment::cancel_all(conn, id, organization, now).await?)
     };
     app.db.write(work).await?;
+    forget(app, organization, id).await?;
     changed(who, Some(id));
     Ok(())
+}
+
+/// Forgets one that is not active, piece by piece: where it breaks off, it is there with what is left, and can be deleted again.
+pub(super) async fn forget(app: &App, organization: &OrganizationId, id: &SequenceId) -> Result<(), Error> {
+    while app.db.write(async |conn| store::sequence::clear(conn, id, organization, WINDOW).await).await? {}
+    Ok(app.db.write(async |conn| store::sequence::delete(conn, id, organization).await).await?)
 }
 
 pub(super) fn changed(who: &Who, id: Option<&SequenceId>) {

@@ -376,6 +376,8 @@ impl Rooms {
         let room = |account: &&Account| self.left.get(&account.id).copied().unwrap_or(0);
         let same = sticky.and_then(|id| eligible(plan, &self.accounts, channel).find(|account| account.id == *id));
         let chosen = match same {
+            // It has its share of tomorrow already.
+            Some(same) if room(&same) <= -SPARE => return None,
             Some(same) => same,
             None => eligible(plan, &self.accounts, channel).max_by_key(room)?,
         };

@@ -21,6 +21,9 @@ use crate::{
         page_head::PageHead,
         pager::{NoMatch, address},
         post::{Post, PostForm},
+        question::Question,
+        select::entries,
+        shown::once,
         submit::Submit,
         time::Time,
     },
@@ -33,6 +36,9 @@ use leptos_router::{components::Form, hooks::use_query_map, params::ParamsMap};
 
 /// The page without a dialog.
 const HERE: &str = "/suppressions";
+
+/// Makes addresses of the same page of the list, with one thing more.
+type Here = Callback<(&'static str, Option<String>), String>;
 
 /// The dialogs there are.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,10 +74,15 @@ fn SuppressionsView() -> impl IntoView {
     let href = Callback::new(|cursor: Option<String>| address(HERE, [("cursor", cursor.as_deref())]));
     let empty =
         Callback::new(move |_: Option<String>| view! { <Nobody is_sought=sought.with(Option::is_some) /> }.into_any());
-    let rows = Callback::new(|rows: Memo<Vec<Suppression>>| {
+    // The same page of the list, with one thing more.
+    let here = Callback::new(move |(name, value): (&'static str, Option<String>)| {
+        let (sought, cursor) = (sought.get(), cursor.get());
+        address(HERE, [("address", sought.as_deref()), ("cursor", cursor.as_deref()), (name, value.as_deref())])
+    });
+    let rows = Callback::new(move |rows: Memo<Vec<Suppression>>| {
         view! {
             <For each=move || rows.get() key=|one| (one.id.clone(), one.reason.as_str()) let:one>
-                <Row one />
+                <Row one here />
             </For>
         }
         .into_any()
@@ -92,7 +103,7 @@ fn SuppressionsView() -> impl IntoView {
             empty
             rows
         />
-        {late(open, move |open| Box::pin(dialog(open, listed)))}
+        {late(open, move |open| Box::pin(dialog(open, listed, here)))}
     }
 }
 
@@ -127,7 +138,7 @@ fn Search(sought: Memo<Option<String>>) -> impl IntoView {
 #[component]
 fn Nobody(is_sought: bool) -> impl IntoView {
     if is_sought {
-        view! { <NoMatch title="This address is not on the list" all=HERE older=None /> }.into_any()
+        view! { <NoMatch title="This address is not on the list" text="It can be written to. Look for a whole address, or a number with its country." all=HERE older=None /> }.into_any()
     } else {
         view! {
             <EmptyState
@@ -159,8 +170,9 @@ fn name(one: &Suppression) -> String {
 }
 
 #[component]
-fn Row(one: Suppression) -> impl IntoView {
+fn Row(one: Suppression, here: Here) -> impl IntoView {
     let label = name(&one);
+    let id = one.id.to_string();
     let remove = format!("remove-{}", one.id);
     view! {
         <tr>
@@ -181,7 +193,7 @@ fn Row(one: Suppression) -> impl IntoView {
                     <a
                         id=remove
                         class="btn small"
-                        href=address(HERE, [("remove", Some(one.id.as_str()))])
+                        href=move || here.run(("remove", Some(id.clone())))
                         data-noscroll=""
                         aria-label=format!("Allow {label} again")
                     >
@@ -195,12 +207,15 @@ fn Row(one: Suppression) -> impl IntoView {
 
 #[wasm_split(suppression_dialog, wasm_split_path = leptos::wasm_split, fallible)]
 #[allow(clippy::unnecessary_wraps, reason = "it fails when its code cannot be loaded")]
-fn dialog(open: Open, listed: Loaded<Suppression>) -> Result<AnyView, SplitLoaderError> {
+fn dialog(open: Open, listed: Loaded<Suppression>, here: Here) -> Result<AnyView, SplitLoaderError> {
     Ok(match open {
         Open::Add => view! { <AddDialog /> }.into_any(),
         Open::Remove(id) => {
-            let one = move || listed.get().and_then(Result::ok)?.data.into_iter().find(|one| one.id.as_str() == id);
-            view! { <Suspense>{move || one().map(|one| view! { <RemoveDialog one /> })}</Suspense> }.into_any()
+            let one =
+                once(move || listed.get().and_then(Result::ok)?.data.into_iter().find(|one| one.id.as_str() == id));
+            let back = here.run(("remove", None));
+            view! { <Suspense>{move || one.get().map(|one| view! { <RemoveDialog one back=back.clone() /> })}</Suspense> }
+                .into_any()
         }
     })
 }
@@ -210,14 +225,7 @@ fn AddDialog() -> impl IntoView {
     let action = Post::to::<CreateSuppression>(|_| {});
     let faults = Faults::of_post(action);
     let chosen = faults.typed("channel").unwrap_or_else(|| "email".to_owned());
-    let channel = move |channel: Channel| {
-        let (name, is_chosen) = (channel.as_str(), channel.as_str() == chosen);
-        view! {
-            <option value=name selected=is_chosen>
-                {channel.label()}
-            </option>
-        }
-    };
+    let channels = [Channel::Email, Channel::Sms, Channel::Whatsapp].map(|channel| (channel.as_str(), channel.label()));
     view! {
         <Modal title="Suppress an address" back=HERE opener="add-suppression">
             <PostForm to=action>
@@ -225,7 +233,7 @@ fn AddDialog() -> impl IntoView {
                     <div class="field">
                         <label for="channel">"Channel"</label>
                         <select id="channel" name="channel">
-                            {[Channel::Email, Channel::Sms, Channel::Whatsapp].map(channel).collect_view()}
+                            {entries(channels, &chosen)}
                         </select>
                     </div>
                     <Field
@@ -260,33 +268,19 @@ fn AddDialog() -> impl IntoView {
 }
 
 #[component]
-fn RemoveDialog(one: Suppression) -> impl IntoView {
-    let action = Post::to::<DeleteSuppression>(|()| {});
-    let faults = Faults::of_post(action);
+fn RemoveDialog(one: Suppression, back: String) -> impl IntoView {
+    let to = Post::to::<DeleteSuppression>(|()| {});
+    let opener = format!("remove-{}", one.id);
     let warning = if one.reason.is_of_person() {
         " asked for this. Only allow it again if they have told you so since; that it was you who allowed it is recorded."
     } else {
         " can be written to again. That it was you who allowed it is recorded."
     };
     view! {
-        <Modal title="Allow again?" back=HERE opener=format!("remove-{}", one.id)>
-            <PostForm to=action>
-                <input type="hidden" name="id" value=one.id.to_string() />
-                <p>
-                    <b>{name(&one)}</b>
-                    {format!(" ({})", one.channel.label())}
-                    {warning}
-                </p>
-                <FormError error=faults.answer() />
-                <div class="foot">
-                    <a class="btn" href=HERE data-noscroll="">
-                        "Cancel"
-                    </a>
-                    <Submit pending=action.pending() busy="Allowing…" class="danger">
-                        "Allow again"
-                    </Submit>
-                </div>
-            </PostForm>
-        </Modal>
+        <Question to id=one.id.to_string() title="Allow again?" back opener verb="Allow again" busy="Allowing…">
+            <b>{name(&one)}</b>
+            {format!(" ({})", one.channel.label())}
+            {warning}
+        </Question>
     }
 }

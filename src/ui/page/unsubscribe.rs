@@ -2,7 +2,7 @@
 //! changes nothing.
 
 use crate::{
-    api::unsubscribe::load_leaving,
+    api::{error::Kind, unsubscribe::load_leaving},
     domain::{channel::Channel, unsubscribe::Leaving},
     ui::part::lazy::lazy_page,
 };
@@ -34,7 +34,8 @@ fn Unsubscribe() -> impl IntoView {
                             match leaving.await {
                                 Ok(leaving) if leaving.is_gone => view! { <Gone leaving /> }.into_any(),
                                 Ok(leaving) => view! { <Ask leaving token /> }.into_any(),
-                                Err(_) => view! { <Unknown /> }.into_any(),
+                                Err(error) if error.kind == Kind::NotFound => view! { <Unknown /> }.into_any(),
+                                Err(_) => view! { <Later /> }.into_any(),
                             }
                         })
                     }}
@@ -78,6 +79,22 @@ fn Gone(leaving: Leaving) -> impl IntoView {
                 <b>{leaving.organization}</b> " sends nothing more to " <b>{leaving.address}</b> "."
             </p>
             <p class="soft">"What was on its way already may still arrive. If you change your mind, tell them."</p>
+        </div>
+    }
+}
+
+/// It is not their link's fault.
+#[component]
+fn Later() -> impl IntoView {
+    view! {
+        <div class="stack">
+            <h1 id="title" tabindex="-1">
+                "Please try again in a moment"
+            </h1>
+            <p>"Your wish could not be looked up just now. The link itself is good."</p>
+            <a class="btn" rel="external" href="">
+                "Try again"
+            </a>
         </div>
     }
 }

@@ -4,7 +4,7 @@ use super::form::sentence;
 use crate::api::error::ApiError;
 use leptos::{html, prelude::*};
 
-/// The sentence, the reference for the log, and another try. Without a script the button loads the page again.
+/// The sentence, the reference for the log, and another try. Without a script the page is loaded again.
 #[component]
 pub fn ErrorBox(error: ApiError, #[prop(into)] retry: Callback<()>) -> impl IntoView {
     view! {
@@ -12,15 +12,17 @@ pub fn ErrorBox(error: ApiError, #[prop(into)] retry: Callback<()>) -> impl Into
             <h2>"This could not be loaded"</h2>
             <p>{error.message}</p>
             {error.reference.map(|reference| view! { <p class="small">"Reference: " <code>{reference}</code></p> })}
-            <form
-                method="get"
-                on:submit=move |event| {
+            <a
+                class="btn"
+                rel="external"
+                href=""
+                on:click=move |event| {
                     event.prevent_default();
                     retry.run(());
                 }
             >
-                <button class="btn">"Try again"</button>
-            </form>
+                "Try again"
+            </a>
         </div>
     }
 }

@@ -1,6 +1,11 @@
 //! A list page by page: what all of them show while it comes, when it fails, when there is nothing, and around the rows.
 
-use super::{error_box::ErrorBox, pager::Pager, shown::Shown, skeleton::TableSkeleton};
+use super::{
+    error_box::ErrorBox,
+    pager::Pager,
+    shown::{Shown, kept},
+    skeleton::TableSkeleton,
+};
 use crate::{
     api::error::{ApiError, Kind},
     domain::page::Page,
@@ -55,8 +60,7 @@ where
     T: Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static,
 {
     let shown = Shown::of(loaded, |page| page.data.is_empty());
-    let page = Memo::new(move |_| loaded.get().and_then(Result::ok));
-    let data = Memo::new(move |_| page.get().map(|page| page.data).unwrap_or_default());
+    let page = kept(move || loaded.get().and_then(Result::ok));
     let older = Signal::derive(move || {
         let next = page.with(|page| page.as_ref().and_then(|page| page.next_cursor.clone()));
         next.map(|next| href.run(Some(next)))
@@ -70,6 +74,8 @@ where
         // The server walks through a `Suspense` more than once to find what to wait for: not through all rows (Unsuspend).
         Shown::Full => EitherOf4::D(Unsuspend::new(move || {
             let newest = Signal::derive(move || is_later.get().then(|| href.run(None)));
+            // Everything has come: each row looks into it, and must not copy it.
+            let data = Memo::new(move |_| page.get().map(|page| page.data).unwrap_or_default());
             let heading = |label: &'static str| match label {
                 "" => view! { <span class="unseen">"Actions"</span> }.into_any(),
                 label => label.into_any(),

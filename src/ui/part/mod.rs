@@ -16,6 +16,8 @@ pub mod modal;
 pub mod page_head;
 pub mod pager;
 pub mod post;
+pub mod question;
+pub mod select;
 pub mod shell;
 pub mod shown;
 pub mod skeleton;

@@ -34,6 +34,9 @@ pub fn Pager(
 pub fn NoMatch(
     /// "No message matches".
     title: &'static str,
+    /// What to do about it.
+    #[prop(default = "Try fewer words, or another filter.")]
+    text: &'static str,
     /// The list without filters.
     all: &'static str,
     /// A search reads so many rows and no more: where it goes on.
@@ -51,7 +54,7 @@ pub fn NoMatch(
         }
         .into_any(),
         None => view! {
-            <EmptyState icon=Icon::Search title text="Try fewer words, or another filter.">
+            <EmptyState icon=Icon::Search title text>
                 {show_all()}
             </EmptyState>
         }

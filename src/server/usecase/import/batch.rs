@@ -6,7 +6,7 @@ use crate::{
         email::Email,
         id::LeadId,
         import::{Counts, OnDuplicate},
-        lead::{CUSTOM_MAX, NewLead, TAGS_MAX},
+        lead::{CUSTOM_MAX, NewLead, TAGS_MAX, Way},
         phone::PhoneNumber,
     },
     server::store::import_lead::{Known, Written},
@@ -215,6 +215,13 @@ pub struct WrittenLead<'a> {
     pub phone: Option<&'a PhoneNumber>,
     /// WhatsApp, where it is another number.
     pub whatsapp: Option<&'a PhoneNumber>,
+}
+
+impl WrittenLead<'_> {
+    /// Every address, by every channel that it serves.
+    pub fn ways(&self) -> Vec<Way> {
+        Way::of(self.email.map(Email::as_str), [self.phone, self.whatsapp])
+    }
 }
 
 impl Settled {

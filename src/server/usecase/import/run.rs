@@ -28,7 +28,7 @@ use crate::{
         table::Chunk,
         usecase::{
             consent::{self, Said},
-            enrollment,
+            enrollment, lead,
         },
     },
 };
@@ -199,10 +199,12 @@ impl Run {
             if import.dry_run {
                 self.see(conn, &settled).await?;
             } else {
+                let arrived: Vec<_> = settled.written().iter().map(|lead| (lead.id, lead.ways())).collect();
+                lead::adopt(app, conn, &stored.organization_id, &arrived).await?;
                 let written: Vec<Written<'_>> = settled.people.iter().filter_map(Touched::written).collect();
                 store::import_lead::write(conn, dialect, &stored.organization_id, &written, now).await?;
                 store::lead::add_tags(conn, dialect, &stored.organization_id, settled.tags()).await?;
-                leads_were_written(conn, app, stored, &settled.written()).await?;
+                leads_were_written(conn, app, stored, &settled).await?;
             }
             let rejects: Vec<NewReject> = settled
                 .rejects
@@ -315,17 +317,15 @@ impl Run {
 
 /// The one place that hears of every lead that an import creates or changes, in the transaction that writes it, with the
 /// addresses that the rows said. The import's own `consent_source` says why they may be written to.
-async fn leads_were_written(
-    conn: &mut Conn,
-    app: &App,
-    stored: &StoredImport,
-    written: &[WrittenLead<'_>],
-) -> Result<(), Error> {
+async fn leads_were_written(conn: &mut Conn, app: &App, stored: &StoredImport, settled: &Settled) -> Result<(), Error> {
     let (organization, options) = (&stored.organization_id, &stored.import.options);
+    let written = settled.written();
     store::import_lead::link(conn, app.db.dialect, &stored.import.id, written.iter().map(|lead| lead.id)).await?;
     let ids: Vec<LeadId> = written.iter().map(|lead| lead.id.clone()).collect();
-    if !options.tags.is_empty() {
-        enrollment::tagged(app, conn, organization, &ids).await?;
+    let tagged = settled.people.iter().filter(|one| !one.new_tags.is_empty()).map(|one| one.known.id.clone());
+    let tagged: Vec<LeadId> = tagged.collect();
+    if !tagged.is_empty() {
+        enrollment::tagged(app, conn, organization, &tagged).await?;
     }
     if !options.consent_source.is_empty() {
         let said: Vec<Said> = written.iter().filter_map(|lead| agreed(stored, lead)).collect();

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{email_account::SmtpSecurity, mailbox::ImapSettings},
-    ui::part::{field::Field, form::Faults},
+    ui::part::{field::Field, form::Faults, select::entries},
 };
 use leptos::prelude::*;
 
@@ -81,18 +81,11 @@ fn Security(chosen: String) -> impl IntoView {
         (SmtpSecurity::Starttls.as_str(), "STARTTLS (port 143)"),
         (SmtpSecurity::None.as_str(), SmtpSecurity::None.label()),
     ];
-    let option = |(choice, label): (&'static str, &'static str)| {
-        view! {
-            <option value=choice selected=choice == chosen>
-                {label}
-            </option>
-        }
-    };
     view! {
         <div class="field">
             <label for="f-imap-security">"IMAP encryption"</label>
             <select id="f-imap-security" name="mailbox[imap_security]">
-                {choices.map(option).collect_view()}
+                {entries(choices, &chosen)}
             </select>
             <p class="notice bad in-clear">{SmtpSecurity::WARNING}</p>
         </div>

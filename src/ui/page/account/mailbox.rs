@@ -10,7 +10,7 @@ use crate::{
         channel::Provider,
         email_account::{PRESETS, Preset, SmtpAuth, SmtpSecurity},
     },
-    ui::part::{field::Field, form::Faults},
+    ui::part::{field::Field, form::Faults, select::entries},
 };
 use leptos::prelude::*;
 
@@ -107,6 +107,7 @@ fn Choice(
 #[component]
 fn ServerFields(faults: Faults) -> impl IntoView {
     let typed = move |name: &str| faults.typed(&format!("mailbox[{name}]")).unwrap_or_default();
+    let choices = [SmtpSecurity::Starttls, SmtpSecurity::Tls, SmtpSecurity::None];
     let security = SmtpSecurity::from_name(&typed("smtp_security")).unwrap_or(SmtpSecurity::Starttls);
     view! {
         <Field
@@ -131,15 +132,7 @@ fn ServerFields(faults: Faults) -> impl IntoView {
         <div class="field">
             <label for="f-security">"Security"</label>
             <select id="f-security" name="mailbox[smtp_security]">
-                {[SmtpSecurity::Starttls, SmtpSecurity::Tls, SmtpSecurity::None]
-                    .map(|choice| {
-                        view! {
-                            <option value=choice.as_str() selected=choice == security>
-                                {choice.label()}
-                            </option>
-                        }
-                    })
-                    .collect_view()}
+                {entries(choices.map(|choice| (choice.as_str(), choice.label())), security.as_str())}
             </select>
             <p class="notice bad in-clear">{SmtpSecurity::WARNING}</p>
         </div>

@@ -58,14 +58,16 @@ pub fn Accounts() -> impl IntoView {
 #[component]
 fn AccountList(accounts: Loaded) -> impl IntoView {
     let shown = Shown::of(accounts, Vec::is_empty);
-    // A memo, not a derived signal: each row looks into it, and must not copy it.
-    let list = Memo::new(move |_| accounts.get().and_then(Result::ok).unwrap_or_default());
     move || match shown.get() {
         Shown::Loading => EitherOf4::A(view! { <TableSkeleton columns=5 /> }),
         Shown::Failed(error) => EitherOf4::B(view! { <ErrorBox error retry=move |()| accounts.refetch() /> }),
         Shown::Empty => EitherOf4::C(view! { <NoAccounts /> }),
         // The server walks through a `Suspense` more than once to find what to wait for: not through all rows (Unsuspend).
-        Shown::Full => EitherOf4::D(Unsuspend::new(move || view! { <Table list /> })),
+        Shown::Full => EitherOf4::D(Unsuspend::new(move || {
+            // A memo, not a derived signal: each row looks into it, and must not copy it.
+            let list = Memo::new(move |_| accounts.get().and_then(Result::ok).unwrap_or_default());
+            view! { <Table list /> }
+        })),
     }
 }
 

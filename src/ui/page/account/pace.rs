@@ -6,6 +6,7 @@ use crate::{
         field::{Field, FieldFrame},
         form::Faults,
         hydrated::Hydrated,
+        select::entries,
     },
 };
 use js_sys::{Array, Function, Object, Reflect};
@@ -48,6 +49,7 @@ pub fn PaceFields(account: Account, faults: Faults) -> impl IntoView {
             }
         };
     let warmup = pace.warmup;
+    let windows = [(LimitWindow::Day.as_str(), "A calendar day"), (LimitWindow::Rolling.as_str(), "The last 24 hours")];
     let window = typed("limit_window", pace.limit_window.as_str().to_owned());
     view! {
         <details open=move || is_wrong.get()>
@@ -58,15 +60,7 @@ pub fn PaceFields(account: Account, faults: Faults) -> impl IntoView {
                 <div class="field">
                     <label for="f-pace-limit_window-">"The limit counts"</label>
                     <select id="f-pace-limit_window-" name="pace[limit_window]">
-                        {[(LimitWindow::Day, "A calendar day"), (LimitWindow::Rolling, "The last 24 hours")]
-                            .map(|(choice, label)| {
-                                view! {
-                                    <option value=choice.as_str() selected=choice.as_str() == window>
-                                        {label}
-                                    </option>
-                                }
-                            })
-                            .collect_view()}
+                        {entries(windows, &window)}
                     </select>
                     <span class="hint">"With the last 24 hours there is no rush at midnight."</span>
                 </div>
@@ -82,15 +76,7 @@ pub fn PaceFields(account: Account, faults: Faults) -> impl IntoView {
                             <div class="field">
                                 <label for="f-pace-on_unknown-">"If nobody knows whether it went out"</label>
                                 <select id="f-pace-on_unknown-" name="pace[on_unknown]">
-                                    {[("hold", "Hold it for a person"), ("resend", "Send it once more")]
-                                        .map(|(choice, label)| {
-                                            view! {
-                                                <option value=choice selected=choice == chosen>
-                                                    {label}
-                                                </option>
-                                            }
-                                        })
-                                        .collect_view()}
+                                    {entries([("hold", "Hold it for a person"), ("resend", "Send it once more")], &chosen)}
                                 </select>
                                 <span class="hint">"Sent once more, it has the same Message-ID; most mailboxes show it once."</span>
                             </div>

@@ -5,6 +5,7 @@ use crate::{
     ui::part::{
         field::{Field, FieldFrame},
         form::Faults,
+        select::entries,
     },
 };
 use leptos::prelude::*;
@@ -75,15 +76,7 @@ pub fn AuthField(
         <div class="field">
             <label for="f-smtp-auth">"Sign-in"</label>
             <select id="f-smtp-auth" name=name aria-describedby="f-smtp-auth-hint">
-                {SmtpAuth::ALL
-                    .map(|choice| {
-                        view! {
-                            <option value=choice.as_str() selected=choice == chosen>
-                                {choice.label()}
-                            </option>
-                        }
-                    })
-                    .collect_view()}
+                {entries(SmtpAuth::ALL.map(|auth| (auth.as_str(), auth.label())), chosen.as_str())}
             </select>
             <span class="hint" id="f-smtp-auth-hint">
                 "With OAuth 2 the access token is the password. Tern does not renew it: replace it before it ends."

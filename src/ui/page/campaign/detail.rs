@@ -26,6 +26,7 @@ use crate::{
             live::Live,
             page_head::PageHead,
             post::{Post, PostForm},
+            shown::{kept, once},
             submit::Submit,
             time::Time,
             toast::Toasts,
@@ -83,14 +84,13 @@ pub fn CampaignOf() -> impl IntoView {
 /// Inside of what waits for it: a memo made outside would wait for nothing.
 #[component]
 fn Whole(story: Story) -> impl IntoView {
-    let failure = Memo::new(move |_| story.get().and_then(Result::err));
-    let told = Memo::new(move |_| story.get().and_then(Result::ok));
-    let campaign = Memo::new(move |_| {
+    let failure = kept(move || story.get().and_then(Result::err));
+    let told = kept(move || story.get().and_then(Result::ok));
+    let campaign = kept(move || {
         told.with(|told| told.as_ref().map(|told| (told.campaign.campaign.clone(), told.template.clone())))
     });
-    let has_failed =
-        Memo::new(move |_| told.with(|told| told.as_ref().is_some_and(|told| told.campaign.counts.failed > 0)));
-    let can_be_forecast = Memo::new(move |_| {
+    let has_failed = kept(move || told.with(|told| told.as_ref().is_some_and(|told| told.campaign.counts.failed > 0)));
+    let can_be_forecast = kept(move || {
         campaign.with(|campaign| {
             campaign
                 .as_ref()
@@ -122,7 +122,7 @@ fn Whole(story: Story) -> impl IntoView {
 }
 
 #[component]
-fn Head(campaign: Campaign, has_failed: Memo<bool>) -> impl IntoView {
+fn Head(campaign: Campaign, has_failed: Signal<bool>) -> impl IntoView {
     let to = format!("{HERE}/{}", campaign.id);
     let [edit, forecast, cancel, delete] =
         ["?edit=1", "?forecast=1", "?cancel=1", "?delete=1"].map(|rest| format!("{to}{rest}"));
@@ -212,7 +212,7 @@ fn Move(id: CampaignId, state: CampaignState, edit: String) -> impl IntoView {
 
 /// Queues again what failed, once something has.
 #[component]
-fn Retry(id: CampaignId, has_failed: Memo<bool>) -> impl IntoView {
+fn Retry(id: CampaignId, has_failed: Signal<bool>) -> impl IntoView {
     let (live, toasts) = (Live::get(), Toasts::get());
     let retry = Post::to::<RetryCampaign>(move |count| {
         toasts.good(match count {
@@ -318,7 +318,8 @@ fn Forecast(id: CampaignId) -> impl IntoView {
             </section>
         }
     };
-    move || is_open.get().then(panel)
+    // The server walks through a boundary more than once: a forecast is made once.
+    move || is_open.get().then(|| Unsuspend::new(panel))
 }
 
 /// What was decided in its editor.
@@ -369,8 +370,7 @@ fn Facts(campaign: Campaign, template: String) -> impl IntoView {
 #[allow(clippy::unnecessary_wraps, reason = "it fails when its code cannot be loaded")]
 fn campaign_dialog(open: Open, id: String, story: Story) -> Result<AnyView, SplitLoaderError> {
     let back = format!("{HERE}/{id}");
-    // Not again when its numbers change.
-    let campaign = Memo::new(move |_| {
+    let campaign = once(move || {
         story.get().and_then(Result::ok).map(|told| (told.campaign.campaign.id, told.campaign.campaign.name))
     });
     let drawn = move || {

@@ -3,14 +3,7 @@
 use crate::{
     api::campaign::{DeleteCampaign, MoveCampaign},
     domain::id::CampaignId,
-    ui::part::{
-        error_box::FormError,
-        form::Faults,
-        live::Live,
-        modal::Modal,
-        post::{Post, PostForm},
-        submit::Submit,
-    },
+    ui::part::{live::Live, post::Post, question::Question},
 };
 use leptos::prelude::*;
 
@@ -18,54 +11,34 @@ use leptos::prelude::*;
 #[component]
 pub fn CancelDialog(id: CampaignId, name: String, back: String) -> impl IntoView {
     let live = Live::get();
-    let action = Post::to::<MoveCampaign>(move |_| live.resync());
-    let faults = Faults::of_post(action);
+    let to = Post::to::<MoveCampaign>(move |_| live.resync());
     view! {
-        <Modal title="Cancel campaign?" back=back.clone() opener="cancel-campaign">
-            <PostForm to=action>
-                <input type="hidden" name="id" value=id.to_string() />
-                <input type="hidden" name="what" value="cancel" />
-                <p>
-                    "Nothing more of " <b>{name}</b>
-                    " leaves, and what it has queued is canceled. It cannot be started again; what was sent stays."
-                </p>
-                <FormError error=faults.answer() />
-                <div class="foot">
-                    <a class="btn" href=back data-noscroll="">
-                        "Keep it"
-                    </a>
-                    <Submit pending=action.pending() busy="Canceling…" class="danger">
-                        "Cancel campaign"
-                    </Submit>
-                </div>
-            </PostForm>
-        </Modal>
+        <Question
+            to
+            id=id.to_string()
+            title="Cancel campaign?"
+            back
+            opener="cancel-campaign"
+            keep="Keep it"
+            verb="Cancel campaign"
+            busy="Canceling…"
+        >
+            <input type="hidden" name="what" value="cancel" />
+            "Nothing more of "
+            <b>{name}</b>
+            " leaves, and what it has queued is canceled. It cannot be started again; what was sent stays."
+        </Question>
     }
 }
 
 /// Forgets it.
 #[component]
 pub fn DeleteDialog(id: CampaignId, name: String, back: String) -> impl IntoView {
-    let action = Post::to::<DeleteCampaign>(|()| {});
-    let faults = Faults::of_post(action);
+    let to = Post::to::<DeleteCampaign>(|()| {});
     view! {
-        <Modal title="Delete campaign?" back=back.clone() opener="delete-campaign">
-            <PostForm to=action>
-                <input type="hidden" name="id" value=id.to_string() />
-                <p>
-                    <b>{name}</b>
-                    " and its numbers are forgotten. What was sent stays among the messages."
-                </p>
-                <FormError error=faults.answer() />
-                <div class="foot">
-                    <a class="btn" href=back data-noscroll="">
-                        "Cancel"
-                    </a>
-                    <Submit pending=action.pending() busy="Deleting…" class="danger">
-                        "Delete campaign"
-                    </Submit>
-                </div>
-            </PostForm>
-        </Modal>
+        <Question to id=id.to_string() title="Delete campaign?" back opener="delete-campaign" verb="Delete campaign" busy="Deleting…">
+            <b>{name}</b>
+            " and its numbers are forgotten. What was sent stays among the messages."
+        </Question>
     }
 }

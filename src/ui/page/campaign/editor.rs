@@ -19,6 +19,7 @@ use crate::{
             hydrated::Hydrated,
             page_head::PageHead,
             post::{Post, PostForm},
+            select::{Select, entries, of_channels},
             submit::Submit,
             time::minutes_east,
         },
@@ -121,15 +122,6 @@ fn Editor(campaign: Option<Campaign>, choices: Choices, tags: Vec<String>, segme
     }
 }
 
-fn option(value: String, label: String, chosen: &str) -> impl IntoView + use<> {
-    let is_chosen = value == chosen;
-    view! {
-        <option value=value selected=is_chosen>
-            {label}
-        </option>
-    }
-}
-
 /// Channel and template; the list of templates shows those of the channel (the style sheet does it, also without a script).
 #[component]
 fn What(channel: String, template_id: String, templates: Vec<Choice>, faults: Faults) -> impl IntoView {
@@ -142,20 +134,7 @@ fn What(channel: String, template_id: String, templates: Vec<Choice>, faults: Fa
             select.set_value("");
         }
     };
-    let group = |channel: Channel| {
-        let of = templates.iter().filter(|template| template.channel == channel);
-        let options: Vec<_> =
-            of.map(|template| option(template.id.clone(), template.label.clone(), &template_id)).collect();
-        (!options.is_empty()).then(|| {
-            view! {
-                <optgroup class=format!("of-{}", channel.as_str()) label=channel.label()>
-                    {options}
-                </optgroup>
-            }
-        })
-    };
-    let groups = Channel::ALL.map(group).into_iter().collect_view();
-    let channels = Channel::ALL.map(|of| option(of.as_str().to_owned(), of.label().to_owned(), &channel));
+    let channels = Channel::ALL.map(|of| (of.as_str(), of.label()));
     let invalid = |fault: Memo<Option<String>>| move || fault.get().map(|_| "true");
     view! {
         <div class="step pairs">
@@ -168,7 +147,7 @@ fn What(channel: String, template_id: String, templates: Vec<Choice>, faults: Fa
                     aria-invalid=invalid(of_channel)
                     aria-describedby="f-channel-fault"
                 >
-                    {channels.into_iter().collect_view()}
+                    {entries(channels, &channel)}
                 </select>
             </FieldFrame>
             <FieldFrame id="f-template" label="Template" message=of_template hint=String::new()>
@@ -180,7 +159,7 @@ fn What(channel: String, template_id: String, templates: Vec<Choice>, faults: Fa
                     aria-describedby="f-template-fault"
                 >
                     <option value="">"Choose…"</option>
-                    {groups}
+                    {of_channels(&templates, &template_id)}
                 </select>
             </FieldFrame>
         </div>
@@ -202,11 +181,10 @@ fn Whom(
     conditions: usize,
     faults: Faults,
 ) -> impl IntoView {
-    let fault = Memo::new(move |_| faults.of("tag"));
     // A tag that nobody has any more stays what it is.
     let gone = (!tag.is_empty() && !tags.contains(&tag)).then(|| tag.clone());
-    let options = tags.into_iter().chain(gone).map(|name| option(name.clone(), name, &tag)).collect::<Vec<_>>();
-    let segments = segments.into_iter().map(|one| option(one.id.to_string(), one.name, &segment)).collect::<Vec<_>>();
+    let tags = tags.into_iter().chain(gone).map(|name| (name.clone(), name)).collect();
+    let segments = segments.into_iter().map(|one| (one.id.to_string(), one.name)).collect();
     let others = match conditions {
         0 => None,
         1 => Some("1 more condition".to_owned()),
@@ -228,23 +206,8 @@ fn Whom(
             </label>
             <div class="some stack">
                 <div class="pairs">
-                    <FieldFrame id="f-segment" label="Segment" message=Memo::new(|_| None) hint=String::new()>
-                        <select id="f-segment" name="audience[segment]">
-                            <option value="">"Any"</option>
-                            {segments}
-                        </select>
-                    </FieldFrame>
-                    <FieldFrame id="f-tag" label="Tag" message=fault hint=String::new()>
-                        <select
-                            id="f-tag"
-                            name="audience[tag]"
-                            aria-invalid=move || fault.get().map(|_| "true")
-                            aria-describedby="f-tag-fault"
-                        >
-                            <option value="">"Any"</option>
-                            {options}
-                        </select>
-                    </FieldFrame>
+                    <Select id="f-segment" name="audience[segment]" fault="segment" label="Segment" none="Any" given=segments chosen=segment faults />
+                    <Select id="f-tag" name="audience[tag]" fault="tag" label="Tag" none="Any" given=tags chosen=tag faults />
                     <Field
                         name="audience[q]"
                         fault="q"

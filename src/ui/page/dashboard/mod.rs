@@ -38,12 +38,13 @@ fn Overview() -> impl IntoView {
 #[component]
 fn Whole(loaded: Resource<Result<Dashboard, ApiError>>) -> impl IntoView {
     let shown = Shown::of(loaded, |_| false);
-    let all = Memo::new(move |_| loaded.get().and_then(Result::ok).unwrap_or_default());
     move || match shown.get() {
         Shown::Loading => EitherOf3::A(view! { <TableSkeleton columns=4 /> }),
         Shown::Failed(error) => EitherOf3::B(view! { <ErrorBox error retry=move |()| loaded.refetch() /> }),
         // Drawn once, as the lists are (Unsuspend).
-        Shown::Empty | Shown::Full => EitherOf3::C(Unsuspend::new(move || sections(all))),
+        Shown::Empty | Shown::Full => EitherOf3::C(Unsuspend::new(move || {
+            sections(Memo::new(move |_| loaded.get().and_then(Result::ok).unwrap_or_default()))
+        })),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
         error_box::FormError,
         form::Faults,
         post::{Post, PostForm},
+        select::entries,
         submit::Submit,
     },
 };
@@ -28,17 +29,7 @@ pub fn Columns(review: Review) -> impl IntoView {
             <th scope="col">
                 <label for=format!("column-{at}")>{name.clone()}</label>
                 <select id=format!("column-{at}") name=format!("columns[{at}]")>
-                    {choices(&name, &chosen)
-                        .into_iter()
-                        .map(|(value, label)| {
-                            let is_chosen = value == chosen;
-                            view! {
-                                <option value=value selected=is_chosen>
-                                    {label}
-                                </option>
-                            }
-                        })
-                        .collect_view()}
+                    {entries(choices(&name, &chosen), &chosen)}
                 </select>
             </th>
         }

@@ -76,14 +76,16 @@ fn Wizard() -> impl IntoView {
 #[component]
 fn Body(asked: Memo<Option<String>>, loaded: Resource<Result<Review, ApiError>>) -> impl IntoView {
     let shown = Shown::of(loaded, |_| false);
-    let review = Memo::new(move |_| loaded.get().and_then(Result::ok));
-    let step = Memo::new(move |_| {
-        review.with(|review| review.as_ref().map(|review| Step::of(asked.get().as_deref(), &review.import)))
-    });
     move || match shown.get() {
         Shown::Failed(error) => EitherOf3::A(view! { <ErrorBox error retry=move |()| loaded.refetch() /> }),
         // The server walks through a `Suspense` more than once to find what to wait for.
-        Shown::Full => EitherOf3::B(Unsuspend::new(move || view! { <Steps review step /> })),
+        Shown::Full => EitherOf3::B(Unsuspend::new(move || {
+            let review = Memo::new(move |_| loaded.get().and_then(Result::ok));
+            let step = Memo::new(move |_| {
+                review.with(|review| review.as_ref().map(|review| Step::of(asked.get().as_deref(), &review.import)))
+            });
+            view! { <Steps review step /> }
+        })),
         _ => EitherOf3::C(view! { <TableSkeleton columns=3 /> }),
     }
 }

@@ -109,6 +109,9 @@ fn Before(page: Result<Page<Import>, Box<ApiError>>, #[prop(into)] retry: Callba
         let name =
             if import.file_name.is_empty() { "A file without a name".to_owned() } else { import.file_name.clone() };
         let counts = import.counts;
+        // Nobody was written by a check.
+        let [created, updated] =
+            if import.dry_run { ["would be created", "would be updated"] } else { ["created", "updated"] };
         view! {
             <tr>
                 <td>
@@ -118,7 +121,7 @@ fn Before(page: Result<Page<Import>, Box<ApiError>>, #[prop(into)] retry: Callba
                 </td>
                 <td>{word(&import)}</td>
                 <td>
-                    {format!("{} created, {} updated, {} skipped, {} rejected", counts.created, counts.updated, counts.skipped, counts.failed)}
+                    {format!("{} {created}, {} {updated}, {} skipped, {} rejected", counts.created, counts.updated, counts.skipped, counts.failed)}
                 </td>
                 <td class="when">
                     <Time at=import.created_at />

@@ -29,6 +29,8 @@ fn id_of(review: Memo<Option<Review>>) -> String {
 pub fn Check(review: Memo<Option<Review>>) -> impl IntoView {
     let import = import_of(review);
     let state = state_of(review);
+    let counts = move || import.with(|import| import.as_ref().map(|import| import.counts)).unwrap_or_default();
+    let is_none = Signal::derive(move || counts().created + counts().updated == 0);
     let id = StoredValue::new(id_of(review));
     let action = Post::to::<StartImport>(|_| {});
     let faults = Faults::of_post(action);
@@ -45,11 +47,10 @@ pub fn Check(review: Memo<Option<Review>>) -> impl IntoView {
                     view! {
                         <PostForm to=action>
                             <input type="hidden" name="id" value=id.get_value() />
-                            <Submit pending=action.pending() busy="Starting…">
+                            <Submit pending=action.pending() busy="Starting…" blocked=is_none>
                                 {move || {
-                                    let counts = import.with(|import| import.as_ref().map(|import| import.counts));
-                                    let good = counts.map_or(0, |counts| counts.created + counts.updated);
-                                    format!("Import {good} rows")
+                                    let good = counts().created + counts().updated;
+                                    format!("Import {good} {}", if good == 1 { "row" } else { "rows" })
                                 }}
                             </Submit>
                         </PostForm>
@@ -67,10 +68,14 @@ pub fn Outcome(review: Memo<Option<Review>>) -> impl IntoView {
     let import = import_of(review);
     let state = state_of(review);
     let id = StoredValue::new(id_of(review));
-    let title = move || match state.get() {
-        Some(State::Running) => "Importing",
-        Some(State::Failed) => "The import failed",
-        Some(State::Canceled) => "The import was canceled",
+    // A check that broke off has changed nothing.
+    let was_check = import.with_untracked(|import| import.as_ref().is_some_and(|import| import.dry_run));
+    let title = move || match (state.get(), was_check) {
+        (Some(State::Running), _) => "Importing",
+        (Some(State::Failed), false) => "The import failed",
+        (Some(State::Failed), true) => "The check failed: nothing was imported",
+        (Some(State::Canceled), false) => "The import was canceled",
+        (Some(State::Canceled), true) => "The check was canceled: nothing was imported",
         _ => "Imported",
     };
     let reason = move || import.with(|import| import.as_ref().and_then(|import| import.reason.clone()));
@@ -79,7 +84,7 @@ pub fn Outcome(review: Memo<Option<Review>>) -> impl IntoView {
             <h2>{title}</h2>
             {move || reason().map(|reason| view! { <div class="notice bad">{reason}</div> })}
             <Bar import label="Importing" />
-            <Counts import would=false />
+            <Counts import would=was_check />
             <Rejects review />
             {move || match state.get() {
                 Some(State::Running) => view! { <Cancel id=id.get_value() /> }.into_any(),

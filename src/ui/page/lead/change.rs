@@ -17,6 +17,8 @@ use crate::{
         live::Live,
         modal::Modal,
         post::{Post, PostForm},
+        select::Select,
+        shown::kept,
         submit::Submit,
     },
 };
@@ -25,7 +27,7 @@ use leptos::prelude::*;
 /// All that are under way, and what came of the newest.
 #[component]
 pub fn Changes(changes: Resource<Result<Vec<Told>, ApiError>>) -> impl IntoView {
-    let shown = Memo::new(move |_| changes.get().and_then(Result::ok).unwrap_or_default());
+    let shown = kept(move || changes.get().and_then(Result::ok).unwrap_or_default());
     let ids = move || shown.with(|shown| shown.iter().map(|told| told.id.clone()).collect::<Vec<_>>());
     view! {
         <For each=ids key=String::clone let:id>
@@ -36,10 +38,10 @@ pub fn Changes(changes: Resource<Result<Vec<Told>, ApiError>>) -> impl IntoView 
 
 /// One; its button keeps the focus while the numbers move.
 #[component]
-fn One(id: String, shown: Memo<Vec<Told>>) -> impl IntoView {
+fn One(id: String, shown: Signal<Vec<Told>>) -> impl IntoView {
     let own = id.clone();
-    let told = Memo::new(move |_| shown.with(|shown| shown.iter().find(|told| told.id == own).cloned()));
-    let is_running = Memo::new(move |_| told.with(|told| told.as_ref().is_some_and(|told| told.is_running)));
+    let told = kept(move || shown.with(|shown| shown.iter().find(|told| told.id == own).cloned()));
+    let is_running = kept(move || told.with(|told| told.as_ref().is_some_and(|told| told.is_running)));
     let text = move || told.with(|told| told.as_ref().map(|told| told.text.clone()));
     let class = move || {
         let tone = told.with(|told| told.as_ref().map(|told| told.tone.clone())).unwrap_or_default();
@@ -95,6 +97,7 @@ pub fn ChangeDialog(asked: Asked, choices: ChangeChoices, back: String) -> impl 
             </label>
         }
     };
+    let typed = move |field: &str| faults.typed(field).unwrap_or_default();
     let [new_tag, is_sure] = ["new_tag", "is_sure"].map(|field| Memo::new(move |_| faults.of(field)));
     let known = tags.iter().map(|tag| view! { <option value=tag.clone()></option> }).collect_view();
     let tags = tags.into_iter().map(|tag| (tag.clone(), tag)).collect();
@@ -114,7 +117,7 @@ pub fn ChangeDialog(asked: Asked, choices: ChangeChoices, back: String) -> impl 
                                 name="new_tag"
                                 list="known-tags"
                                 autocomplete="off"
-                                value=faults.typed("new_tag").unwrap_or_default()
+                                value=typed("new_tag")
                                 aria-invalid=move || new_tag.get().map(|_| "true")
                                 aria-describedby="f-new-tag-fault"
                             />
@@ -123,11 +126,11 @@ pub fn ChangeDialog(asked: Asked, choices: ChangeChoices, back: String) -> impl 
                     </div>
                     {way("remove_tag", "Remove a tag")}
                     <div class="of-remove_tag">
-                        <Choice id="f-old-tag" name="old_tag" label="Tag to remove" given=tags faults />
+                        <Select id="f-old-tag" name="old_tag" label="Tag to remove" none="Choose" given=tags chosen=typed("old_tag") faults />
                     </div>
                     {way("enroll", "Enroll in a sequence")}
                     <div class="of-enroll">
-                        <Choice id="f-sequence" name="sequence_id" label="Sequence" given=sequences faults />
+                        <Select id="f-sequence" name="sequence_id" label="Sequence" none="Choose" given=sequences chosen=typed("sequence_id") faults />
                     </div>
                     {way("suppress", "Do not contact them any more, on any channel")}
                     {way("delete", "Delete them")}
@@ -153,39 +156,11 @@ pub fn ChangeDialog(asked: Asked, choices: ChangeChoices, back: String) -> impl 
                         "Cancel"
                     </a>
                     <Submit pending=action.pending() busy="Starting…">
-                        {format!("Change {number} {leads}")}
+                        <span class="changing">{format!("Change {number} {leads}")}</span>
+                        <span class="deleting">{format!("Delete {number} {leads}")}</span>
                     </Submit>
                 </div>
             </PostForm>
         </Modal>
-    }
-}
-
-/// One of many; its fault names it as `{id}-fault`.
-#[component]
-fn Choice(
-    id: &'static str,
-    name: &'static str,
-    label: &'static str,
-    given: Vec<(String, String)>,
-    faults: Faults,
-) -> impl IntoView {
-    let fault = Memo::new(move |_| faults.of(name));
-    let chosen = faults.typed(name).unwrap_or_default();
-    let option = move |(value, label): (String, String)| {
-        let is_chosen = value == chosen;
-        view! {
-            <option value=value selected=is_chosen>
-                {label}
-            </option>
-        }
-    };
-    view! {
-        <FieldFrame id label message=fault hint=String::new()>
-            <select id=id name=name aria-invalid=move || fault.get().map(|_| "true") aria-describedby=format!("{id}-fault")>
-                <option value="">"Choose"</option>
-                {given.into_iter().map(option).collect_view()}
-            </select>
-        </FieldFrame>
     }
 }

@@ -3,12 +3,13 @@
 use super::{
     HERE, Tags,
     dialog::LeadDialog,
+    merge::MergeDialog,
     run::{self, Runs},
 };
 use crate::{
     api::{
         error::ApiError,
-        lead::{DeleteLead, MergeLead, UnmergeLead, load_lead},
+        lead::{DeleteLead, UnmergeLead, load_lead},
         message::list_messages,
         suppression::{AllowLead, SuppressLead},
     },
@@ -21,16 +22,14 @@ use crate::{
     },
     ui::part::{
         badge::{ChannelBadge, StatusBadge},
-        error_box::{ErrorBox, FormError},
-        field::Field,
-        form::Faults,
+        error_box::ErrorBox,
         late::late,
         lazy::lazy_page,
         live::Live,
-        modal::Modal,
         page_head::PageHead,
         post::{Post, PostForm},
-        submit::Submit,
+        question::Question,
+        shown::once,
         time::Time,
         toast::Toasts,
     },
@@ -316,8 +315,9 @@ fn Step(message: Message) -> impl IntoView {
 #[allow(clippy::unnecessary_wraps, reason = "it fails when its code cannot be loaded")]
 fn detail_dialog(open: Open, id: String, profile: Story) -> Result<AnyView, SplitLoaderError> {
     let back = format!("{HERE}/{id}");
+    let lead = once(move || profile.get().and_then(Result::ok).map(|profile| profile.lead));
     let drawn = move || {
-        let lead = profile.get().and_then(Result::ok)?.lead;
+        let lead = lead.get()?;
         let back = back.clone();
         Some(match open {
             Open::Edit => view! { <LeadDialog lead back opener="edit-lead" /> }.into_any(),
@@ -329,60 +329,12 @@ fn detail_dialog(open: Open, id: String, profile: Story) -> Result<AnyView, Spli
 }
 
 #[component]
-fn MergeDialog(lead: Lead, back: String) -> impl IntoView {
-    let action = Post::to::<MergeLead>(|_| {});
-    let faults = Faults::of_post(action);
-    view! {
-        <Modal title="Merge leads" back=back.clone() opener="merge-lead">
-            <PostForm to=action>
-                <input type="hidden" name="id" value=lead.id.to_string() />
-                <p>
-                    <b>{lead.label().to_owned()}</b>
-                    " stays, and is told what the other lead knew; the other's messages become its own. It can be undone."
-                </p>
-                <Field
-                    name="other"
-                    label="The other lead"
-                    placeholder="/leads/01…"
-                    hint="The address of its page, or its id."
-                    faults
-                />
-                <FormError error=faults.answer() />
-                <div class="foot">
-                    <a class="btn" href=back data-noscroll="">
-                        "Cancel"
-                    </a>
-                    <Submit pending=action.pending() busy="Merging…">
-                        "Merge"
-                    </Submit>
-                </div>
-            </PostForm>
-        </Modal>
-    }
-}
-
-#[component]
 fn DeleteDialog(lead: Lead, back: String) -> impl IntoView {
-    let action = Post::to::<DeleteLead>(|()| {});
-    let faults = Faults::of_post(action);
+    let to = Post::to::<DeleteLead>(|()| {});
     view! {
-        <Modal title="Delete lead?" back=back.clone() opener="delete-lead">
-            <PostForm to=action>
-                <input type="hidden" name="id" value=lead.id.to_string() />
-                <p>
-                    <b>{lead.label().to_owned()}</b>
-                    " is forgotten. What was sent stays among the messages, and whoever asked not to be written to is still not written to."
-                </p>
-                <FormError error=faults.answer() />
-                <div class="foot">
-                    <a class="btn" href=back data-noscroll="">
-                        "Cancel"
-                    </a>
-                    <Submit pending=action.pending() busy="Deleting…" class="danger">
-                        "Delete lead"
-                    </Submit>
-                </div>
-            </PostForm>
-        </Modal>
+        <Question to id=lead.id.to_string() title="Delete lead?" back opener="delete-lead" verb="Delete lead" busy="Deleting…">
+            <b>{lead.label().to_owned()}</b>
+            " is forgotten. What was sent stays among the messages, and whoever asked not to be written to is still not written to."
+        </Question>
     }
 }

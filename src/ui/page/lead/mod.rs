@@ -3,6 +3,7 @@
 mod change;
 pub mod detail;
 mod dialog;
+mod merge;
 mod run;
 mod segment;
 
@@ -28,6 +29,7 @@ use crate::{
         live::Live,
         page_head::PageHead,
         pager::{NoMatch, address},
+        select::entries,
         time::Time,
     },
 };
@@ -230,25 +232,9 @@ fn Filters(asked: Memo<Asked>, tags: Resource<Result<Vec<String>, ApiError>>) ->
         let chosen = asked.tag.clone().unwrap_or_default();
         let is_filtered = asked.is_filtered();
         let save = asked.with("save", Some("1"));
-        let option = move |tag: String| {
-            let is_chosen = tag == chosen;
-            view! {
-                <option value=tag.clone() selected=is_chosen>
-                    {tag.clone()}
-                </option>
-            }
-        };
-        let order = asked.sort.as_deref().and_then(Order::from_name).unwrap_or_default();
-        let orders = Order::ALL.into_iter().map(|(each, name, label)| {
-            // The usual one is not spelt out in the address.
-            let value = if each == Order::Newest { "" } else { name };
-            view! {
-                <option value=value selected=each == order>
-                    {label}
-                </option>
-            }
-        });
-        let orders = orders.collect_view();
+        // The usual one is not spelt out in the address.
+        let orders = Order::ALL.map(|(each, name, label)| (if each == Order::Newest { "" } else { name }, label));
+        let order = asked.sort.clone().unwrap_or_default();
         view! {
             <Form method="GET" action=HERE>
                 <div class="filters" role="search">
@@ -261,13 +247,13 @@ fn Filters(asked: Memo<Asked>, tags: Resource<Result<Vec<String>, ApiError>>) ->
                         <label for="tag">"Tag"</label>
                         <select id="tag" name="tag">
                             <option value="">"All"</option>
-                            {tags.into_iter().map(option).collect_view()}
+                            {entries(tags.into_iter().map(|tag| (tag.clone(), tag)), &chosen)}
                         </select>
                     </div>
                     <div class="field">
                         <label for="sort">"Sort by"</label>
                         <select id="sort" name="sort">
-                            {orders}
+                            {entries(orders, &order)}
                         </select>
                     </div>
                     <div class="row">

@@ -14,6 +14,7 @@ use crate::{
         form::Faults,
         live::Live,
         post::{Post, PostForm},
+        select::entries,
         submit::Submit,
         time::Time,
         toast::Toasts,
@@ -114,7 +115,7 @@ fn Enroll(id: LeadId, sequences: Vec<(SequenceId, String)>, action: Post<()>) ->
         return view! { <p class="soft">"There is no sequence yet. " <a href="/sequences/new">"Write one"</a></p> }
             .into_any();
     }
-    let option = |(id, name): (SequenceId, String)| view! { <option value=id.to_string()>{name}</option> };
+    let sequences = sequences.into_iter().map(|(id, name)| (id.to_string(), name));
     view! {
         <PostForm to=action>
             <input type="hidden" name="id" value=id.to_string() />
@@ -123,7 +124,7 @@ fn Enroll(id: LeadId, sequences: Vec<(SequenceId, String)>, action: Post<()>) ->
                     <label for="f-sequence">"Enroll in a sequence"</label>
                     <select id="f-sequence" name="sequence" required>
                         <option value="">"Choose…"</option>
-                        {sequences.into_iter().map(option).collect_view()}
+                        {entries(sequences, "")}
                     </select>
                 </div>
                 <Submit pending=action.pending() busy="Enrolling…" class="">

@@ -14,6 +14,8 @@ use crate::{
         modal::Modal,
         pager::address,
         post::{Post, PostForm},
+        question::Question,
+        select::entries,
         submit::Submit,
     },
 };
@@ -188,36 +190,17 @@ pub fn SegmentDialog(is_new: bool, asked: Asked, choices: Choices, back: String)
 fn Row(at: usize, condition: Condition, fields: StoredValue<Vec<(String, String)>>) -> impl IntoView {
     let Condition { field, op, value } = condition;
     let chosen = RwSignal::new(field.clone());
-    let options = fields
-        .get_value()
-        .into_iter()
-        .map(|(name, label)| {
-            let is_chosen = name == field;
-            view! {
-                <option value=name selected=is_chosen>
-                    {label}
-                </option>
-            }
-        })
-        .collect_view();
     let ops = move || {
         let field = chosen.get();
         let fitting = OPS.into_iter().filter(|op| field.is_empty() || op.fits(&field));
-        let option = |each: Op| {
-            view! {
-                <option value=each.as_str() selected=each == op>
-                    {words(each, &field)}
-                </option>
-            }
-        };
-        fitting.map(option).collect_view()
+        entries(fitting.map(|each| (each.as_str(), words(each, &field))), op.as_str())
     };
     let number = at + 1;
     view! {
         <div class="condition">
             <select name=format!("fields[{at}]") aria-label=format!("Field {number}") on:change=move |event| chosen.set(event_target_value(&event))>
                 <option value="">"–"</option>
-                {options}
+                {entries(fields.get_value(), &field)}
             </select>
             <select name=format!("ops[{at}]") aria-label=format!("Comparison {number}")>
                 {ops}
@@ -230,27 +213,12 @@ fn Row(at: usize, condition: Condition, fields: StoredValue<Vec<(String, String)
 /// The question before a segment goes.
 #[component]
 pub fn DeleteSegmentDialog(segment: Segment, back: String) -> impl IntoView {
-    let action = Post::to::<DeleteSegment>(|()| {});
-    let faults = Faults::of_post(action);
+    let to = Post::to::<DeleteSegment>(|()| {});
     view! {
-        <Modal title="Delete segment?" back=back.clone() opener="delete-segment">
-            <PostForm to=action>
-                <input type="hidden" name="id" value=segment.id.to_string() />
-                <p>
-                    <b>{segment.name}</b>
-                    " is forgotten. The leads stay, and so do runs that have begun."
-                </p>
-                <FormError error=faults.answer() />
-                <div class="foot">
-                    <a class="btn" href=back data-noscroll="">
-                        "Cancel"
-                    </a>
-                    <Submit pending=action.pending() busy="Deleting…" class="danger">
-                        "Delete segment"
-                    </Submit>
-                </div>
-            </PostForm>
-        </Modal>
+        <Question to id=segment.id.to_string() title="Delete segment?" back opener="delete-segment" verb="Delete segment" busy="Deleting…">
+            <b>{segment.name}</b>
+            " is forgotten. The leads stay, and so do runs that have begun."
+        </Question>
     }
 }
 

@@ -25,6 +25,7 @@ use crate::{
         page_head::PageHead,
         pager::{NoMatch, address},
         post::Post,
+        select::entries,
         toast::Toasts,
     },
 };
@@ -203,14 +204,7 @@ fn Filters(asked: Memo<Asked>, accounts: Accounts) -> impl IntoView {
     move || {
         let (asked, accounts) = (asked.get(), known(accounts));
         let is_filtered = asked.is_filtered();
-        let option = |value: String, label: String, chosen: &str| {
-            let is_chosen = value == chosen;
-            view! {
-                <option value=value selected=is_chosen>
-                    {label}
-                </option>
-            }
-        };
+        let accounts = accounts.into_iter().map(|account| (account.id.to_string(), account.display_name));
         let (status, channel, account_id) =
             (asked.filter("status"), asked.filter("channel"), asked.filter("account_id"));
         view! {
@@ -224,28 +218,21 @@ fn Filters(asked: Memo<Asked>, accounts: Accounts) -> impl IntoView {
                         <label for="status">"Status"</label>
                         <select id="status" name="status">
                             <option value="">"All"</option>
-                            {Status::ALL
-                                .map(|s| option(s.as_str().to_owned(), s.label().to_owned(), &status))
-                                .collect_view()}
+                            {entries(Status::ALL.map(|status| (status.as_str(), status.label())), &status)}
                         </select>
                     </div>
                     <div class="field">
                         <label for="channel">"Channel"</label>
                         <select id="channel" name="channel">
                             <option value="">"All"</option>
-                            {Channel::ALL
-                                .map(|c| option(c.as_str().to_owned(), c.label().to_owned(), &channel))
-                                .collect_view()}
+                            {entries(Channel::ALL.map(|channel| (channel.as_str(), channel.label())), &channel)}
                         </select>
                     </div>
                     <div class="field">
                         <label for="account_id">"Account"</label>
                         <select id="account_id" name="account_id">
                             <option value="">"All"</option>
-                            {accounts
-                                .into_iter()
-                                .map(|a| option(a.id.to_string(), a.display_name, &account_id))
-                                .collect_view()}
+                            {entries(accounts, &account_id)}
                         </select>
                     </div>
                     <div class="row">

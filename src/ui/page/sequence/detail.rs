@@ -23,6 +23,7 @@ use crate::{
         live::Live,
         page_head::PageHead,
         post::{Post, PostForm},
+        shown::{kept, once},
         submit::Submit,
         toast::Toasts,
     },
@@ -79,9 +80,9 @@ pub fn SequenceOf() -> impl IntoView {
 /// Inside of what waits for it: a memo made outside would wait for nothing.
 #[component]
 fn Whole(report: Story) -> impl IntoView {
-    let failure = Memo::new(move |_| report.get().and_then(Result::err));
-    let told = Memo::new(move |_| report.get().and_then(Result::ok));
-    let sequence = Memo::new(move |_| told.with(|told| told.as_ref().map(|told| told.sequence.clone())));
+    let failure = kept(move || report.get().and_then(Result::err));
+    let told = kept(move || report.get().and_then(Result::ok));
+    let sequence = kept(move || told.with(|told| told.as_ref().map(|told| told.sequence.clone())));
     view! {
         {move || match failure.get() {
             Some(error) => {
@@ -263,9 +264,8 @@ fn counted(counts: StepCounts) -> impl IntoView {
 #[allow(clippy::unnecessary_wraps, reason = "it fails when its code cannot be loaded")]
 fn sequence_dialog(open: Open, id: String, report: Story) -> Result<AnyView, SplitLoaderError> {
     let back = format!("{HERE}/{id}");
-    // Not again when its numbers change: what is typed would be gone.
     let sequence =
-        Memo::new(move |_| report.get().and_then(Result::ok).map(|report| (report.sequence.id, report.sequence.name)));
+        once(move || report.get().and_then(Result::ok).map(|report| (report.sequence.id, report.sequence.name)));
     let drawn = move || {
         let (id, name) = sequence.get()?;
         let back = back.clone();

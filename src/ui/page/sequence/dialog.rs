@@ -8,11 +8,13 @@ use crate::{
     domain::id::SequenceId,
     ui::part::{
         error_box::FormError,
-        field::{Field, FieldFrame},
+        field::Field,
         form::Faults,
         live::Live,
         modal::Modal,
         post::{Post, PostForm},
+        question::Question,
+        select::Select,
         submit::Submit,
     },
 };
@@ -25,37 +27,16 @@ pub fn EnrollDialog(id: SequenceId, back: String) -> impl IntoView {
     let action = Post::to::<EnrollLeads>(move |_| live.resync());
     let faults = Faults::of_post(action);
     let tags = Resource::new_blocking(|| (), |()| list_tags());
-    let fault = Memo::new(move |_| faults.of("tag"));
-    let chosen = faults.typed("tag").unwrap_or_default();
-    let options = move || {
-        let chosen = chosen.clone();
-        let option = move |tag: String| {
-            let is_chosen = tag == chosen;
-            view! {
-                <option value=tag.clone() selected=is_chosen>
-                    {tag.clone()}
-                </option>
-            }
-        };
-        tags.get().and_then(Result::ok).unwrap_or_default().into_iter().map(option).collect_view()
+    let tag = move || {
+        let given = tags.get()?.unwrap_or_default().into_iter().map(|tag| (tag.clone(), tag)).collect();
+        let chosen = faults.typed("tag").unwrap_or_default();
+        Some(view! { <Select id="f-tag" name="tag" label="Tag" none="Any" given chosen faults /> })
     };
     view! {
         <Modal title="Enroll leads" back=back.clone() opener="enroll-leads">
             <PostForm to=action>
                 <input type="hidden" name="id" value=id.to_string() />
-                <FieldFrame id="f-tag" label="Tag" message=fault hint=String::new()>
-                    <Suspense>
-                        <select
-                            id="f-tag"
-                            name="tag"
-                            aria-invalid=move || fault.get().map(|_| "true")
-                            aria-describedby="f-tag-fault"
-                        >
-                            <option value="">"Any"</option>
-                            {options.clone()}
-                        </select>
-                    </Suspense>
-                </FieldFrame>
+                <Suspense>{tag}</Suspense>
                 <Field
                     name="q"
                     label="Search"
@@ -86,26 +67,11 @@ pub fn EnrollDialog(id: SequenceId, back: String) -> impl IntoView {
 /// Forgets it.
 #[component]
 pub fn DeleteDialog(id: SequenceId, name: String, back: String) -> impl IntoView {
-    let action = Post::to::<DeleteSequence>(|()| {});
-    let faults = Faults::of_post(action);
+    let to = Post::to::<DeleteSequence>(|()| {});
     view! {
-        <Modal title="Delete sequence?" back=back.clone() opener="delete-sequence">
-            <PostForm to=action>
-                <input type="hidden" name="id" value=id.to_string() />
-                <p>
-                    <b>{name}</b>
-                    " and all its runs are forgotten; what they have queued is canceled. What was sent stays among the messages."
-                </p>
-                <FormError error=faults.answer() />
-                <div class="foot">
-                    <a class="btn" href=back data-noscroll="">
-                        "Cancel"
-                    </a>
-                    <Submit pending=action.pending() busy="Deleting…" class="danger">
-                        "Delete sequence"
-                    </Submit>
-                </div>
-            </PostForm>
-        </Modal>
+        <Question to id=id.to_string() title="Delete sequence?" back opener="delete-sequence" verb="Delete sequence" busy="Deleting…">
+            <b>{name}</b>
+            " and all its runs are forgotten; what they have queued is canceled. What was sent stays among the messages."
+        </Question>
     }
 }

@@ -11,7 +11,7 @@ use crate::{
         id::AccountId,
         rehearsal::{LeftOut, Planned, Rehearsal},
     },
-    ui::part::{error_box::ErrorBox, hydrated::Hydrated, pager::address, time::Time},
+    ui::part::{error_box::ErrorBox, hydrated::Hydrated, pager::address, select::entries, time::Time},
 };
 use leptos::{either::EitherOf4, prelude::*};
 use leptos_router::hooks::{use_params_map, use_query_map};
@@ -93,7 +93,8 @@ pub fn ForecastOfSequence() -> impl IntoView {
         }
     };
     let is_open = Memo::new(move |_| asked.get().0);
-    move || is_open.get().then(panel)
+    // The server walks through a boundary more than once: a forecast is made once.
+    move || is_open.get().then(|| Unsuspend::new(panel))
 }
 
 /// The form for whom the forecast is: an address that can be kept.
@@ -101,16 +102,8 @@ pub fn ForecastOfSequence() -> impl IntoView {
 fn Choose(id: Memo<String>, whom: Memo<Whom>) -> impl IntoView {
     let tags = Resource::new_blocking(|| (), |()| list_tags());
     let options = move || {
-        let chosen = whom.get().tag;
-        let option = move |tag: String| {
-            let is_chosen = tag == chosen;
-            view! {
-                <option value=tag.clone() selected=is_chosen>
-                    {tag.clone()}
-                </option>
-            }
-        };
-        tags.get().and_then(Result::ok).unwrap_or_default().into_iter().map(option).collect_view()
+        let tags = tags.get().and_then(Result::ok).unwrap_or_default();
+        entries(tags.into_iter().map(|tag| (tag.clone(), tag)), &whom.get().tag)
     };
     let Whom { q, all, .. } = whom.get_untracked();
     view! {

@@ -8,7 +8,10 @@ use crate::{
             draft::{DraftStep, edit},
         },
     },
-    ui::part::form::Faults,
+    ui::part::{
+        form::Faults,
+        select::{entries, of_channels},
+    },
 };
 use leptos::{html, prelude::*};
 use wasm_bindgen::JsCast;
@@ -105,13 +108,6 @@ fn Step(
         let shown = move || text.get().map(|text| view! { <span class="fault" id=id.clone()>{text}</span> });
         (invalid, described, shown)
     };
-    let option = |value: &'static str, label: &'static str, chosen: &str| {
-        view! {
-            <option value=value selected=value == chosen>
-                {label}
-            </option>
-        }
-    };
     let button = move |what: &'static str, label: &'static str, is_off: Signal<bool>| {
         let what = move || format!("{what}-{}", place.get_untracked());
         let value = Signal::derive(move || {
@@ -141,28 +137,7 @@ fn Step(
             select.set_value("");
         }
     };
-    let groups = templates.with_value(|templates| {
-        let group = |channel: Channel| {
-            let of: Vec<Choice> = templates.iter().filter(|template| template.channel == channel).cloned().collect();
-            let chosen = begun.template_id.clone();
-            let option = move |template: Choice| {
-                let is_chosen = template.id == chosen;
-                view! {
-                    <option value=template.id selected=is_chosen>
-                        {template.label}
-                    </option>
-                }
-            };
-            (!of.is_empty()).then(|| {
-                view! {
-                    <optgroup class=format!("of-{}", channel.as_str()) label=channel.label()>
-                        {of.into_iter().map(option).collect_view()}
-                    </optgroup>
-                }
-            })
-        };
-        Channel::ALL.map(group).collect_view()
-    });
+    let groups = templates.with_value(|templates| of_channels(templates, &begun.template_id));
     let (channel_invalid, channel_described, channel_fault) = fault("channel");
     let (delay_invalid, delay_described, delay_fault) = fault("delay_hours");
     let (template_invalid, template_described, template_fault) = fault("template_id");
@@ -175,7 +150,7 @@ fn Step(
                     <div class="field">
                         <label for=id("channel")>"Channel"</label>
                         <select id=id("channel") class="channel" name=name("channel") on:change=on_channel aria-invalid=channel_invalid aria-describedby=channel_described>
-                            {Channel::ALL.map(|channel| option(channel.as_str(), channel.label(), &begun.channel)).collect_view()}
+                            {entries(Channel::ALL.map(|channel| (channel.as_str(), channel.label())), &begun.channel)}
                         </select>
                         {channel_fault}
                     </div>
@@ -186,7 +161,7 @@ fn Step(
                         <div class="delay">
                             <input id=id("delay") name=name("delay") inputmode="numeric" autocomplete="off" value=begun.delay.clone() aria-invalid=delay_invalid aria-describedby=delay_described />
                             <select name=name("unit") aria-label="Unit of the delay">
-                                {option("hours", "hours", &begun.unit)} {option("days", "days", &begun.unit)}
+                                {entries([("hours", "hours"), ("days", "days")], &begun.unit)}
                             </select>
                         </div>
                         {delay_fault}
@@ -202,7 +177,7 @@ fn Step(
                     <div class="field">
                         <label for=id("missing")>"Without an address"</label>
                         <select id=id("missing") name=name("on_missing") aria-invalid=missing_invalid aria-describedby=missing_described>
-                            {option("skip", "Skip the step", &begun.on_missing)} {option("stop", "End the run", &begun.on_missing)}
+                            {entries([("skip", "Skip the step"), ("stop", "End the run")], &begun.on_missing)}
                         </select>
                         {missing_fault}
                     </div>

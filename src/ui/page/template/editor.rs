@@ -11,7 +11,6 @@ use crate::{
     },
     domain::{
         channel::Channel,
-        lead::Lead,
         template::{SOURCE_MAX, Template, VARIABLES},
     },
     ui::part::{
@@ -23,9 +22,10 @@ use crate::{
         late::late,
         lazy::lazy_page,
         live::Live,
-        modal::Modal,
         page_head::PageHead,
         post::{Post, PostForm},
+        question::Question,
+        select::entries,
         submit::Submit,
         toast::Toasts,
     },
@@ -91,9 +91,8 @@ impl Draft {
 /// The page of one that is there, or of a new one.
 #[component]
 fn TemplateOf() -> impl IntoView {
-    let (params, query) = (use_params_map(), use_query_map());
+    let params = use_params_map();
     let id = Memo::new(move |_| params.with(|params| params.get("id")).filter(|id| id != "new").unwrap_or_default());
-    let open = Memo::new(move |_| query.with(|query| query.get("delete").is_some()).then_some(()));
     // Not again when somebody saves it: what is typed here would be gone.
     let template_of = Resource::new_blocking(
         move || id.get(),
@@ -131,7 +130,6 @@ fn TemplateOf() -> impl IntoView {
                 }
             })}
         </Transition>
-        {late(open, move |()| Box::pin(delete_dialog(id.get_untracked(), template_of)))}
     }
 }
 
@@ -140,10 +138,15 @@ fn Existing(template: Template) -> impl IntoView {
     let id = template.id.to_string();
     let name = RwSignal::new(template.name.clone());
     let restored = RwSignal::new(None::<Template>);
+    let query = use_query_map();
+    let open = Memo::new(move |_| query.with(|query| query.get("delete").is_some()).then_some(()));
+    let stored = StoredValue::new(template.clone());
+    // The dialog comes last: what the server draws of it alone must not come before what both make.
     view! {
         <Head template=template.clone() name />
         <Editor template saved=name restored />
         <Versions id restored />
+        {late(open, move |()| Box::pin(delete_dialog(stored.get_value())))}
     }
 }
 
@@ -220,7 +223,8 @@ fn Editor(
             preview_template(id, channel, subject, body, lead, q).await.map(Some)
         },
     );
-    let found: Memo<Option<ApiError>> = Memo::new(move |_| preview.get().and_then(Result::err));
+    // Not in the first drawing, for which the server waits only inside of the preview's boundary.
+    let found: Memo<Option<ApiError>> = Memo::new(move |_| if hydrated.get() { preview.get()?.err() } else { None });
     let form = NodeRef::<html::Form>::new();
     let id = StoredValue::new(begun.id.clone());
     let look = move || {
@@ -450,17 +454,10 @@ fn LeadField(draft: RwSignal<Draft>) -> impl IntoView {
             (false, true) => "The newest lead",
             (false, false) => "The newest one found",
         };
-        let option = move |lead: Lead| {
-            let is_chosen = lead.id.as_str() == chosen;
-            view! {
-                <option value=lead.id.to_string() selected=is_chosen>
-                    {lead.label().to_owned()}
-                </option>
-            }
-        };
+        let named = found.into_iter().take(20).map(|lead| (lead.id.to_string(), lead.label().to_owned()));
         view! {
             <option value="">{first}</option>
-            {found.into_iter().take(20).map(option).collect_view()}
+            {entries(named, &chosen)}
         }
     };
     let q = draft.with_untracked(|draft| draft.q.clone());
@@ -482,41 +479,20 @@ fn LeadField(draft: RwSignal<Draft>) -> impl IntoView {
     }
 }
 
-type Stored = Resource<Result<Option<Template>, ApiError>>;
-
 #[wasm_split(template_dialog, wasm_split_path = leptos::wasm_split, fallible)]
 #[allow(clippy::unnecessary_wraps, reason = "it fails when its code cannot be loaded")]
-fn delete_dialog(id: String, template: Stored) -> Result<AnyView, SplitLoaderError> {
-    let back = format!("{HERE}/{id}");
-    let drawn = move || {
-        let template = template.get().and_then(Result::ok).flatten()?;
-        Some(view! { <DeleteDialog template back=back.clone() /> })
-    };
-    Ok(view! { <Suspense>{drawn}</Suspense> }.into_any())
+fn delete_dialog(template: Template) -> Result<AnyView, SplitLoaderError> {
+    let back = format!("{HERE}/{}", template.id);
+    Ok(view! { <DeleteDialog template back /> }.into_any())
 }
 
 #[component]
 fn DeleteDialog(template: Template, back: String) -> impl IntoView {
-    let action = Post::to::<DeleteTemplate>(|()| {});
-    let faults = Faults::of_post(action);
+    let to = Post::to::<DeleteTemplate>(|()| {});
     view! {
-        <Modal title="Delete template?" back=back.clone() opener="delete-template">
-            <PostForm to=action>
-                <input type="hidden" name="id" value=template.id.to_string() />
-                <p>
-                    <b>{template.name}</b>
-                    " and all its versions are forgotten. What was sent stays among the messages."
-                </p>
-                <FormError error=faults.answer() />
-                <div class="foot">
-                    <a class="btn" href=back data-noscroll="">
-                        "Cancel"
-                    </a>
-                    <Submit pending=action.pending() busy="Deleting…" class="danger">
-                        "Delete template"
-                    </Submit>
-                </div>
-            </PostForm>
-        </Modal>
+        <Question to id=template.id.to_string() title="Delete template?" back opener="delete-template" verb="Delete template" busy="Deleting…">
+            <b>{template.name}</b>
+            " and all its versions are forgotten. What was sent stays among the messages."
+        </Question>
     }
 }

@@ -17,6 +17,7 @@ use crate::{
         live::Live,
         page_head::PageHead,
         pager::{NoMatch, address},
+        select::entries,
         time::Time,
     },
 };
@@ -105,14 +106,7 @@ fn Filters(asked: Memo<Asked>) -> impl IntoView {
         let asked = asked.get();
         let is_filtered = asked.is_filtered();
         let chosen = asked.channel.unwrap_or_default();
-        let option = move |channel: Channel| {
-            let is_chosen = channel.as_str() == chosen;
-            view! {
-                <option value=channel.as_str() selected=is_chosen>
-                    {channel.label()}
-                </option>
-            }
-        };
+        let channels = Channel::ALL.map(|channel| (channel.as_str(), channel.label()));
         view! {
             <Form method="GET" action=HERE>
                 <div class="filters" role="search">
@@ -124,7 +118,7 @@ fn Filters(asked: Memo<Asked>) -> impl IntoView {
                         <label for="channel">"Channel"</label>
                         <select id="channel" name="channel">
                             <option value="">"All"</option>
-                            {Channel::ALL.map(option).collect_view()}
+                            {entries(channels, &chosen)}
                         </select>
                     </div>
                     <div class="row">

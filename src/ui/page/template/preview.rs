@@ -4,7 +4,7 @@ use super::editor::Draft;
 use crate::{
     api::error::ApiError,
     domain::{channel::Channel, template::Preview},
-    ui::part::form::sentence,
+    ui::part::{form::sentence, shown::kept},
 };
 use leptos::prelude::*;
 
@@ -25,7 +25,7 @@ pub fn PreviewPane(draft: RwSignal<Draft>, preview: Resource<Result<Option<Previ
 #[component]
 fn Seen(draft: RwSignal<Draft>, preview: Resource<Result<Option<Preview>, ApiError>>) -> impl IntoView {
     let last = StoredValue::new(None::<Preview>);
-    let seen = Memo::new(move |_| match preview.get() {
+    let seen = kept(move || match preview.get() {
         Some(Ok(seen)) => {
             last.set_value(seen.clone());
             seen

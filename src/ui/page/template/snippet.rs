@@ -17,6 +17,7 @@ use crate::{
         page_head::PageHead,
         pager::Pager,
         post::{Post, PostForm},
+        shown::kept,
         submit::Submit,
         toast::Toasts,
     },
@@ -58,10 +59,10 @@ fn Snippets() -> impl IntoView {
 
 #[component]
 fn SnippetList(snippets: Resource<Result<Page<Snippet>, ApiError>>, cursor: Memo<Option<String>>) -> impl IntoView {
-    let page = Memo::new(move |_| snippets.get());
+    let page = kept(move || snippets.get());
     let rows = move || page.get().and_then(Result::ok).map(|page| page.data).unwrap_or_default();
-    let is_empty = Memo::new(move |_| rows().is_empty());
-    let failure = Memo::new(move |_| page.get().and_then(Result::err));
+    let is_empty = kept(move || rows().is_empty());
+    let failure = kept(move || page.get().and_then(Result::err));
     let newest = Signal::derive(move || cursor.get().map(|_| HERE.to_owned()));
     let older = Signal::derive(move || {
         let next = page.get().and_then(Result::ok).and_then(|page| page.next_cursor);
@@ -110,10 +111,7 @@ fn Card(snippet: Snippet) -> impl IntoView {
                 {used} ". " <code>{format!("{{% include \"{}\" %}}", snippet.name)}</code>
             </p>
             <p class="body-text">{snippet.body.clone()}</p>
-            <details>
-                <summary>"Edit"</summary>
-                <SnippetForm snippet />
-            </details>
+            <SnippetForm snippet />
             {(!is_used)
                 .then(|| {
                     view! {
@@ -159,7 +157,9 @@ fn SnippetForm(#[prop(optional)] snippet: Option<Snippet>) -> impl IntoView {
         _ => "It may have variables and variants like a template.".to_owned(),
     });
     let field = if is_new { "f-snippet".to_owned() } else { format!("f-{id}") };
-    view! {
+    // Not behind a fold when something was wrong with it.
+    let is_open = faults.typed("id").is_some_and(|typed| typed == id);
+    let form = view! {
         <PostForm to=action>
             <div class="stack">
                 <input type="hidden" name="id" value=id.clone() />
@@ -173,7 +173,17 @@ fn SnippetForm(#[prop(optional)] snippet: Option<Snippet>) -> impl IntoView {
                 </div>
             </div>
         </PostForm>
+    };
+    if is_new {
+        return form.into_any();
     }
+    view! {
+        <details open=is_open>
+            <summary>"Edit"</summary>
+            {form}
+        </details>
+    }
+    .into_any()
 }
 
 /// Many forms stand on this page: every field has an id of its own.
