@@ -36,8 +36,12 @@ const KEY: &str = "idempotency_key";
 
 /// Seconds to wait for the provider, if asked.
 fn parse_wait(params: &mut Params) -> Result<Option<Duration>, Error> {
+    const NO_WAIT: &str = "must be a number of seconds from 1 to 30";
     let seconds = |text: &str| text.parse().ok().filter(|seconds| (1..=30).contains(seconds));
-    let seconds = params.read("wait", |text| seconds(text).ok_or("must be a number of seconds from 1 to 30"));
+    if params.has("wait") && params.text("wait").is_none() {
+        params.errors.add("wait", NO_WAIT);
+    }
+    let seconds = params.read("wait", |text| seconds(text).ok_or(NO_WAIT));
     params.check()?;
     Ok(seconds.map(Duration::from_secs))
 }

@@ -34,10 +34,15 @@ impl Params {
         self.given.get(name).map(|text| text.trim()).filter(|text| !text.is_empty())
     }
 
+    /// Whether it is there, be it empty.
+    pub fn has(&self, name: &str) -> bool {
+        self.given.contains_key(name)
+    }
+
     /// What `parse` makes of a text; its fault is noted.
     pub fn read<T, E: std::fmt::Display>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
-        let text = self.given.get(name).map(|text| text.trim()).filter(|text| !text.is_empty())?;
-        self.errors.check(name, parse(text))
+        let read = parse(self.text(name)?);
+        self.errors.check(name, read)
     }
 
     /// Where a page of a list begins, and how many rows it has.

@@ -116,30 +116,6 @@ macro_rules! suppress {
 }
 /// What was claimed and must not be sent after all.
 const SUPPRESS: Sql = Sql { sqlite: suppress!(sqlite), postgres: suppress!(postgres) };
-macro_rules! put_off {
-    ($dialect:ident) => {
-        concat!(
-            "update message set status = 'queued', attempts = attempts - 1, lease_token = null, lease_until = null, \
-             due_at = x.due_at, waiting_reason = x.reason, waiting_since = $2, waiting_until = x.until, waiting_detail = x.detail, \
-             updated_at = $2 from ",
-            rows!($dialect, id text, due_at bigint, reason text, until bigint, detail text),
-            " where message.id = x.id"
-        )
-    };
-}
-/// What was claimed and has to wait.
-const PUT_OFF: Sql = Sql { sqlite: put_off!(sqlite), postgres: put_off!(postgres) };
-macro_rules! call_off {
-    ($dialect:ident) => {
-        concat!(
-            "update message set status = 'canceled', attempts = attempts - 1, lease_token = null, lease_until = null, updated_at = $2 from ",
-            rows!($dialect, id text),
-            " where message.id = x.id"
-        )
-    };
-}
-/// What was claimed and is not wanted any more.
-const CALL_OFF: Sql = Sql { sqlite: call_off!(sqlite), postgres: call_off!(postgres) };
 macro_rules! contacts {
     ($dialect:ident) => {
         gather!(
@@ -200,8 +176,7 @@ pub const STATEMENTS: &[&str] = &[
     HAS_TWIN,
 ];
 /// Statements that differ.
-pub const DUAL: &[Sql] =
-    &[DUE, PUT_OFF, CALL_OFF, CONTACTS, COUNT_MANY, CLAIM, HELD, SUPPRESS, LOCK, ACCEPT_ATTEMPTS, ACCEPT];
+pub const DUAL: &[Sql] = &[DUE, CONTACTS, COUNT_MANY, CLAIM, HELD, SUPPRESS, LOCK, ACCEPT_ATTEMPTS, ACCEPT];
 
 /// Accounts that have something due and may send before `horizon`.
 pub async fn due_accounts(
@@ -402,43 +377,6 @@ pub async fn suppress(
     let rows = claimed.iter().map(|(id, act)| Suppressed { id: id.as_str(), message: act.sentence() });
     let rows = batch(&rows.collect::<Vec<_>>());
     sqlx::query(SUPPRESS.of(dialect)).bind(rows).bind(now.0).execute(conn).await.map(drop)
-}
-
-/// Takes out of a claim what is not wanted any more.
-pub async fn call_off(conn: &mut Conn, dialect: Dialect, claimed: &[MessageId], now: Timestamp) -> sqlx::Result<()> {
-    sqlx::query(CALL_OFF.of(dialect)).bind(batch_of_ids(claimed)).bind(now.0).execute(conn).await.map(drop)
-}
-
-/// A claimed message that has to wait.
-#[derive(Debug)]
-pub struct PutOff {
-    /// Which.
-    pub id: MessageId,
-    /// Not before this instant.
-    pub due_at: Timestamp,
-    /// Why.
-    pub waiting: Waiting,
-}
-
-/// Puts claimed messages back until later, each for its reason: they were not tried.
-pub async fn put_off(conn: &mut Conn, dialect: Dialect, held: &[PutOff], now: Timestamp) -> sqlx::Result<()> {
-    #[derive(Serialize)]
-    struct Held<'a> {
-        id: &'a str,
-        due_at: i64,
-        reason: &'static str,
-        until: Option<i64>,
-        detail: &'a str,
-    }
-    fn row(PutOff { id, due_at, waiting }: &PutOff) -> Held<'_> {
-        let until = waiting.until.map(|at| at.0);
-        Held { id: id.as_str(), due_at: due_at.0, reason: waiting.reason.as_str(), until, detail: &waiting.detail }
-    }
-    if held.is_empty() {
-        return Ok(());
-    }
-    let rows: Vec<Held<'_>> = held.iter().map(row).collect();
-    sqlx::query(PUT_OFF.of(dialect)).bind(batch(&rows)).bind(now.0).execute(conn).await.map(drop)
 }
 
 /// What a lead got in a stretch of time.

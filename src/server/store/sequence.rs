@@ -290,12 +290,11 @@ pub async fn find_plan(
 /// Forgets some of a sequence's runs, and whose step its messages were: all at once would hold up everybody. False when nothing
 /// is left.
 pub async fn clear(conn: &mut Conn, id: &SequenceId, organization: &OrganizationId, limit: u32) -> sqlx::Result<bool> {
-    let mut gone = 0;
-    for statement in [UNLINK, END_RUNS] {
-        let query = sqlx::query(statement).bind(id.as_str()).bind(organization.as_str()).bind(i64::from(limit));
-        gone += query.execute(&mut *conn).await?.rows_affected();
-    }
-    Ok(gone > 0)
+    let limit = i64::from(limit);
+    let query = sqlx::query(UNLINK).bind(id.as_str()).bind(organization.as_str()).bind(limit);
+    let unlinked = query.execute(&mut *conn).await?.rows_affected();
+    let query = sqlx::query(END_RUNS).bind(id.as_str()).bind(organization.as_str()).bind(limit);
+    Ok(unlinked + query.execute(conn).await?.rows_affected() > 0)
 }
 
 /// Forgets a sequence, whose runs are gone; its messages stay.

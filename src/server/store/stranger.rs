@@ -24,7 +24,7 @@ macro_rules! join {
         concat!(
             "update message set lead_id = x.lead_id from ",
             rows!($dialect, id text, lead_id text),
-            " where message.id = x.id and message.organization_id = $2 and message.lead_id is null"
+            " where message.id = x.id and message.organization_id = $2"
         )
     };
 }

@@ -156,7 +156,7 @@ async fn step(app: &App, conn: &mut Conn, running: &Running) -> Result<bool, Err
         return Ok(false);
     };
     let (audience, reached) = (&stored.change.audience, stored.reached.as_ref());
-    // Consent is recorded person by person, and its record locked meanwhile.
+    // Consent is recorded address by address, and its record locked meanwhile.
     let limit = if matches!(stored.change.deed, Deed::Suppress) { Limit::default() } else { Limit::batch() };
     let page = store::audience::list(conn, dialect, organization, audience, reached, limit, SEARCHED, now).await?;
     let looked_at = u32::try_from(page.data.len()).unwrap_or(u32::MAX);
@@ -220,11 +220,11 @@ async fn act(
             Ok(Some((begun, skipped)))
         }
         Deed::Suppress => {
-            // A person's will counts for all of their addresses, whichever it was said of.
-            let ways = leads.iter().filter_map(|lead| lead.ways().into_iter().next());
+            let ways = leads.iter().flat_map(Lead::ways);
             let said: Vec<_> = ways.map(|way| suppression::said(organization, way, stored.asked_by.clone())).collect();
+            let reached = leads.iter().filter(|lead| !lead.ways().is_empty()).count();
             consent::record(app, conn, &said).await?;
-            Ok(Some(acted(said.len(), [("no_contact", leads.len() - said.len())])))
+            Ok(Some(acted(reached, [("no_contact", leads.len() - reached)])))
         }
         Deed::Delete => {
             lead::forget(app, conn, organization, leads).await?;

@@ -16,8 +16,8 @@ use crate::{
         store::{
             self, Conn,
             account::StoredAccount,
-            queue::{Due, PutOff},
-            standing::{Stand, Standing},
+            queue::Due,
+            standing::{PutOff, Stand, Standing},
         },
     },
 };
@@ -57,7 +57,7 @@ pub async fn hold(
         });
     }
     cap(app, conn, &rules, due, &mut held).await?;
-    store::queue::put_off(conn, app.db.dialect, &held.waiting, now).await
+    store::standing::put_off(conn, app.db.dialect, &held.waiting, now).await
 }
 
 /// What has to wait.
@@ -100,7 +100,7 @@ async fn call_off(app: &App, conn: &mut Conn, runs: &Runs, due: &mut Vec<Due>, n
         return Ok(());
     }
     let ids: Vec<MessageId> = over.into_iter().map(|one| one.id).collect();
-    store::queue::call_off(conn, app.db.dialect, &ids, now).await?;
+    store::standing::call_off(conn, app.db.dialect, &ids, now).await?;
     let event = |id| {
         let mut event = store::message::event(app.new_id(), now, Status::Canceled, Source::Worker);
         event.detail = Some("The lead's run has ended.".to_owned());
@@ -163,7 +163,7 @@ async fn cap(app: &App, conn: &mut Conn, rules: &Rules, due: &mut Vec<Due>, held
     // Claims of other machines wait here: two accounts never give one person the last message both.
     store::lead::lock_many(conn, app.db.dialect, &leads).await?;
     // What has to wait for another reason, and is still under way where it is counted.
-    store::queue::put_off(conn, app.db.dialect, &held.waiting, now).await?;
+    store::standing::put_off(conn, app.db.dialect, &held.waiting, now).await?;
     held.waiting.clear();
     let mut rooms = Vec::with_capacity(caps.len());
     for (cap, stretch, words) in caps {
