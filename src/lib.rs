@@ -3,7 +3,7 @@
 //! The map: four modules, one gate.
 //! - [`domain`]: what is true (types, parsing, rules; runs everywhere)
 //! - [`ui`]: what is seen; calls [`api`], shows [`domain`]
-//! - [`api`]: the seam; server functions, three lines each
+//! - [`api`]: the seam; server functions: who asks, one use case, where to go then
 //! - `server`: what happens; not there in the browser
 #![recursion_limit = "256"] // the view types of a page nest deeply
 

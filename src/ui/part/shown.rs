@@ -19,7 +19,7 @@ pub enum Shown {
 /// What a page knows by a resource, inside of what waits for it: things are drawn anew only when it changes.
 ///
 /// On the server it is found out at each look. A memo that is looked at there while its resource comes in, on another thread, may
-/// stay what it was before (`reactive_graph` 0.2 marks it clean after its function ran), and the browser would take over bones
+/// stay what it was before (`reactive_graph` 0.2.16 marks it clean after its function ran), and the browser would take over bones
 /// with the data of a page, which ends the application.
 pub fn kept<T: Clone + PartialEq + Send + Sync + 'static>(of: impl Fn() -> T + Send + Sync + 'static) -> Signal<T> {
     if cfg!(target_family = "wasm") { Memo::new(move |_| of()).into() } else { Signal::derive(of) }
