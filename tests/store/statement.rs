@@ -338,6 +338,12 @@ async fn campaigns_are_moved_on_and_held_without_walking_through_what_has_left()
         ("s.kind = 'sequence' and s.id < $2", "sequence_page (organization_id=? AND kind=? AND id<?)"),
         ("c.organization_id = $1 and c.id < $2", "campaign_page (organization_id=? AND id<?)"),
         ("and lead_id > $3", "enrollment_active (sequence_id=? AND lead_id>?)"),
+        ("end as standing from", "sqlite_autoindex_enrollment_1 (id=?)"),
+        (
+            "m.status in ('accepted', 'sent', 'delivered', 'read', 'failed', 'undelivered'",
+            "message_sequence (sequence_id=?",
+        ),
+        ("delete from enrollment where id in", "enrollment_page (sequence_id=?)"),
     ] {
         let plan = plan(part).await;
         assert!(plan.contains(by), "{part} goes so:\n{plan}");

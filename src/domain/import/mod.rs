@@ -112,6 +112,17 @@ impl Counts {
     pub fn rows(self) -> i64 {
         self.created + self.updated + self.skipped + self.failed
     }
+
+    /// These and others.
+    #[must_use]
+    pub fn and(self, others: Self) -> Self {
+        Self {
+            created: self.created + others.created,
+            updated: self.updated + others.updated,
+            skipped: self.skipped + others.skipped,
+            failed: self.failed + others.failed,
+        }
+    }
 }
 
 /// How the rows are read.

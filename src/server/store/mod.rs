@@ -54,7 +54,15 @@ use sqlx::{
     migrate::{MigrateError, Migrator},
     pool::PoolConnection,
 };
-use std::{path::Path, str::FromStr, time::Duration};
+use std::{
+    path::Path,
+    str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 /// What every store function takes.
 pub type Conn = AnyConnection;
@@ -67,7 +75,8 @@ const SQLITE_MIN: (u32, u32, u32) = (3, 51, 3);
 
 /// `full`: a power cut must not forget an intent that a provider already acted on.
 const PRAGMAS: &str = "pragma busy_timeout = 10000; pragma journal_mode = wal; pragma synchronous = full; \
-                       pragma foreign_keys = on; pragma temp_store = memory; pragma cache_size = -8000";
+                       pragma foreign_keys = on; pragma temp_store = memory; pragma cache_size = -8000; \
+                       pragma wal_autocheckpoint = 4000";
 
 /// Which engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,6 +157,24 @@ pub struct Db {
     pub dialect: Dialect,
     reader: AnyPool,
     writer: AnyPool,
+    /// How many wait for a connection to write on.
+    waiting: Arc<AtomicUsize>,
+}
+
+/// Counts somebody who waits, until it is dropped.
+struct Waits(Arc<AtomicUsize>);
+
+impl Waits {
+    fn new(waiting: &Arc<AtomicUsize>) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting.clone())
+    }
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Db {
@@ -168,7 +195,12 @@ impl Db {
                 })
                 .connect_with(options)
                 .await?;
-            return Ok(Self { dialect: Dialect::Postgres, reader: pool.clone(), writer: pool });
+            return Ok(Self {
+                dialect: Dialect::Postgres,
+                reader: pool.clone(),
+                writer: pool,
+                waiting: Arc::default(),
+            });
         }
         let options = |mode: &str| {
             Ok::<_, sqlx::Error>(
@@ -202,7 +234,7 @@ impl Db {
                 })
             })
             .connect_lazy_with(options("rw")?);
-        let db = Self { dialect: Dialect::Sqlite, reader, writer };
+        let db = Self { dialect: Dialect::Sqlite, reader, writer, waiting: Arc::default() };
         db.check_sqlite_version().await?;
         Ok(db)
     }
@@ -273,10 +305,17 @@ impl Db {
             Dialect::Sqlite => "begin immediate",
             Dialect::Postgres => "begin",
         };
+        let waits = Waits::new(&self.waiting);
         let mut tx = self.writer.begin_with(begin).await?;
+        drop(waits);
         let value = work(&mut tx).await?;
         tx.commit().await?;
         Ok(value)
+    }
+
+    /// Whether somebody waits for the writer that this transaction has: SQLite has one.
+    pub fn is_waited_for(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
     }
 
     /// The time by the clock that all who share the database see; SQLite has none but the machine's.

@@ -71,14 +71,28 @@ impl Live {
         use_context::<Self>().unwrap_or_else(Self::provide)
     }
 
+    /// Each with the name that hints have for it.
+    fn all(self) -> [(&'static str, RwSignal<u32>); 6] {
+        [
+            ("accounts", self.accounts),
+            ("imports", self.imports),
+            ("leads", self.leads),
+            ("messages", self.messages),
+            ("sequences", self.sequences),
+            ("templates", self.templates),
+        ]
+    }
+
+    /// Something of these may have changed.
+    fn grow(self, is_meant: impl Fn(&str) -> bool) {
+        for (_, version) in self.all().into_iter().filter(|(name, _)| is_meant(name)) {
+            let _ = version.try_update(|n| *n += 1);
+        }
+    }
+
     /// Everything may have changed.
     pub fn resync(self) {
-        let _ = self.accounts.try_update(|n| *n += 1);
-        let _ = self.imports.try_update(|n| *n += 1);
-        let _ = self.leads.try_update(|n| *n += 1);
-        let _ = self.messages.try_update(|n| *n += 1);
-        let _ = self.sequences.try_update(|n| *n += 1);
-        let _ = self.templates.try_update(|n| *n += 1);
+        self.grow(|_| true);
     }
 
     fn connect(self, slot: StoredValue<Option<EventSource>, LocalStorage>) {
@@ -126,15 +140,7 @@ impl Live {
                 .and_then(|hint| js_sys::Reflect::get(&hint, &JsValue::from_str("topic")))
                 .ok()
                 .and_then(|topic| topic.as_string());
-            match topic.as_deref() {
-                Some("accounts") => drop(self.accounts.try_update(|n| *n += 1)),
-                Some("imports") => drop(self.imports.try_update(|n| *n += 1)),
-                Some("leads") => drop(self.leads.try_update(|n| *n += 1)),
-                Some("messages") => drop(self.messages.try_update(|n| *n += 1)),
-                Some("sequences") => drop(self.sequences.try_update(|n| *n += 1)),
-                Some("templates") => drop(self.templates.try_update(|n| *n += 1)),
-                _ => {}
-            }
+            self.grow(|name| topic.as_deref() == Some(name));
         });
         listen(&source, "resync", move |_| self.resync());
         listen(&source, "stopping", move |_| {

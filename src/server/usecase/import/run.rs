@@ -1,5 +1,5 @@
-//! An import at work: batch after batch, each in one short transaction that also notes how far it is. A crash loses the
-//! batch and its note, or neither.
+//! An import at work: batch after batch, in short transactions that also note how far it is. A crash loses batches and their
+//! note, or neither.
 
 use super::{
     batch::{Settled, Touched, WrittenLead, settle},
@@ -11,7 +11,7 @@ use crate::{
         consent::{Act, Teller},
         email::Email,
         id::{ImportId, LeadId},
-        import::State,
+        import::{Counts, State},
         lead::Way,
         time::{SECOND, Timestamp},
     },
@@ -21,7 +21,7 @@ use crate::{
         error::Error,
         live::Topic,
         store::{
-            self, Conn,
+            self, Conn, Dialect,
             import::{NewReject, Position, Seen, StoredImport},
             import_lead::{Address, Known, Written},
         },
@@ -37,15 +37,17 @@ use tokio::{task::JoinHandle, time::Instant};
 
 /// Somebody else goes on after so long without a sign of life.
 const LEASE: i64 = 30 * SECOND;
-/// Rows of the first transaction; the next ones have as many as their time allows.
+/// Rows of the first batch; the next ones have as many as their time allows.
 const ROWS: usize = 500;
 /// The fewest and the most.
 const ROWS_MIN: usize = 50;
 const ROWS_MAX: usize = 4_000;
-/// A transaction that takes longer gets fewer rows: SQLite has one writer, and senders wait for it.
+/// A batch that takes longer gets fewer rows: SQLite has one writer, and senders wait for the end of a batch.
 const SLOW: Duration = Duration::from_millis(45);
 /// One that takes less gets more.
 const FAST: Duration = Duration::from_millis(30);
+/// A transaction has more batches while nobody waits for its end, but no longer: so much is lost in a crash.
+const LONGEST: Duration = Duration::from_millis(400);
 /// Between two hints to open pages.
 const HINT: i64 = SECOND / 2;
 
@@ -79,6 +81,8 @@ pub struct Run {
     /// The next piece is read while this one is written.
     ahead: Option<JoinHandle<Result<Option<Piece>, Error>>>,
     rows: usize,
+    /// Rows of a transaction.
+    most: usize,
     told_at: Timestamp,
 }
 
@@ -113,6 +117,7 @@ pub async fn claim(app: &App, stored: StoredImport) -> Result<Option<Run>, Error
         piece: None,
         ahead: None,
         rows: ROWS,
+        most: usize::MAX,
         told_at: Timestamp(0),
     }))
 }
@@ -131,10 +136,10 @@ impl Run {
         &self.stored.import.id
     }
 
-    /// At most so many rows in the next transaction.
+    /// At most so many rows in a transaction.
     #[must_use]
     pub fn of_rows(mut self, rows: usize) -> Self {
-        self.rows = rows;
+        (self.rows, self.most) = (rows, rows);
         self
     }
 
@@ -165,64 +170,99 @@ impl Run {
         if !self.fill().await? {
             return self.end(State::Done, None).await;
         }
-        let Some(piece) = self.piece.take() else { return Ok(Step::More) };
-        let start = Instant::now();
-        let done = self.write(&piece).await;
-        self.piece = Some(piece);
-        let Some(taken) = done? else { return Ok(Step::Lost) };
-        self.at.row += i64::try_from(taken).unwrap_or(i64::MAX);
+        let db = self.app.db.clone();
+        let done = db.write(async |conn| self.write(conn).await).await;
+        let is_ours = match done {
+            Ok(is_ours) => is_ours,
+            Err(error) => {
+                (self.at, self.piece) = (self.noted, None);
+                if let Some(ahead) = self.ahead.take() {
+                    ahead.abort();
+                }
+                return Err(error);
+            }
+        };
+        if !is_ours {
+            return Ok(Step::Lost);
+        }
         self.noted = self.at;
-        self.pace(start.elapsed());
         self.tell(false);
         Ok(Step::More)
     }
 
-    async fn write(&self, piece: &Piece) -> Result<Option<usize>, Error> {
-        let (app, stored, now) = (&self.app, &self.stored, self.app.clock.now());
+    /// One batch after the other, as long as nobody waits for the one writer and the next rows are at hand: the pages of indexes
+    /// that a transaction touches are written once for all of its rows. False when the import is ours no more.
+    async fn write(&mut self, conn: &mut Conn) -> Result<bool, Error> {
+        let (dialect, now, begun) = (self.app.db.dialect, self.app.clock.now(), Instant::now());
+        if !self.stored.import.dry_run {
+            store::lead::lock(conn, dialect, &self.stored.organization_id).await?;
+        }
+        let id = &self.stored.import.id;
+        let held = store::import::hold(conn, id, &self.token, now.plus(LEASE)).await?;
+        if held != Some(self.noted) {
+            return Ok(false);
+        }
+        let (mut counts, mut done_rows) = (Counts::default(), 0);
+        while let Some(piece) = self.piece.take() {
+            let start = Instant::now();
+            let done = self.batch(conn, &piece, now).await;
+            self.piece = Some(piece);
+            let (taken, became) = done?;
+            counts = counts.and(became);
+            done_rows += taken;
+            self.at.row += i64::try_from(taken).unwrap_or(i64::MAX);
+            self.pace(start.elapsed());
+            let is_full = done_rows >= self.most || begun.elapsed() > LONGEST;
+            let is_alone = dialect == Dialect::Sqlite && !self.app.db.is_waited_for();
+            let is_next_there = self.has_rows() || self.ahead.as_ref().is_some_and(JoinHandle::is_finished);
+            if is_full || !is_alone || !is_next_there || !self.fill().await? {
+                break;
+            }
+        }
+        store::import::advance(conn, &self.stored.import.id, &self.token, counts, self.at, now).await?;
+        Ok(true)
+    }
+
+    /// Whether rows of the piece at hand are left.
+    fn has_rows(&self) -> bool {
+        let piece = self.piece.as_ref();
+        piece.is_some_and(|piece| usize::try_from(self.at.row).is_ok_and(|row| row < piece.entries.len()))
+    }
+
+    /// Rows of a piece, from where it is: how many were looked at, and what became of them.
+    async fn batch(&self, conn: &mut Conn, piece: &Piece, now: Timestamp) -> Result<(usize, Counts), Error> {
+        let (app, stored) = (&self.app, &self.stored);
         let (dialect, import) = (app.db.dialect, &stored.import);
         let from = usize::try_from(self.at.row).unwrap_or(usize::MAX);
         let to = piece.entries.len().min(from + self.rows);
         let entries = &piece.entries[from..to];
-        let work = async |conn: &mut Conn| {
-            if !import.dry_run {
-                store::lead::lock(conn, dialect, &stored.organization_id).await?;
-            }
-            let held = store::import::hold(conn, &import.id, &self.token, now.plus(LEASE)).await?;
-            if held != Some(self.noted) {
-                return Ok(None);
-            }
-            let mut known = self.known(conn, entries).await?;
-            if import.dry_run {
-                known = self.seen(conn, entries, known).await?;
-            }
-            let settled = settle(entries, known, &self.plan, || app.new_id());
-            if import.dry_run {
-                self.see(conn, &settled).await?;
-            } else {
-                let arrived: Vec<_> = settled.written().iter().map(|lead| (lead.id, lead.ways())).collect();
-                lead::adopt(app, conn, &stored.organization_id, &arrived).await?;
-                let written: Vec<Written<'_>> = settled.people.iter().filter_map(Touched::written).collect();
-                store::import_lead::write(conn, dialect, &stored.organization_id, &written, now).await?;
-                store::lead::add_tags(conn, dialect, &stored.organization_id, settled.tags()).await?;
-                leads_were_written(conn, app, stored, &settled).await?;
-            }
-            let rejects: Vec<NewReject> = settled
-                .rejects
-                .iter()
-                .map(|(at, fault)| NewReject {
-                    line: entries[*at].line,
-                    field: fault.column.clone(),
-                    reason: fault.reason.clone(),
-                    cells: serde_json::to_string(&entries[*at].cells.iter().collect::<Vec<_>>()).expect("texts"),
-                })
-                .collect();
-            store::import::reject(conn, dialect, &import.id, stored.round, &rejects).await?;
-            let row = self.at.row + i64::try_from(settled.taken).unwrap_or_default();
-            let next = Position { chunk: piece.n, row };
-            store::import::advance(conn, &import.id, &self.token, settled.counts, next, now).await?;
-            Ok::<_, Error>(Some(settled.taken))
-        };
-        app.db.write(work).await
+        let mut known = self.known(conn, entries).await?;
+        if import.dry_run {
+            known = self.seen(conn, entries, known).await?;
+        }
+        let settled = settle(entries, known, &self.plan, || app.new_id());
+        if import.dry_run {
+            self.see(conn, &settled).await?;
+        } else {
+            let arrived: Vec<_> = settled.written().iter().map(|lead| (lead.id, lead.ways())).collect();
+            lead::adopt(app, conn, &stored.organization_id, &arrived).await?;
+            let written: Vec<Written<'_>> = settled.people.iter().filter_map(Touched::written).collect();
+            store::import_lead::write(conn, dialect, &stored.organization_id, &written, now).await?;
+            store::lead::add_tags(conn, dialect, &stored.organization_id, settled.tags()).await?;
+            leads_were_written(conn, app, stored, &settled).await?;
+        }
+        let rejects: Vec<NewReject> = settled
+            .rejects
+            .iter()
+            .map(|(at, fault)| NewReject {
+                line: entries[*at].line,
+                field: fault.column.clone(),
+                reason: fault.reason.clone(),
+                cells: serde_json::to_string(&entries[*at].cells.iter().collect::<Vec<_>>()).expect("texts"),
+            })
+            .collect();
+        store::import::reject(conn, dialect, &import.id, stored.round, &rejects).await?;
+        Ok((settled.taken, settled.counts))
     }
 
     async fn known(&self, conn: &mut Conn, entries: &[Entry]) -> Result<Vec<Known>, Error> {
@@ -271,7 +311,7 @@ impl Run {
         Ok(store::import::see(conn, dialect, id, self.stored.round, &seen).await?)
     }
 
-    /// As many rows as a short transaction has room for.
+    /// As many rows as a short batch has room for.
     fn pace(&mut self, took: Duration) {
         if took > SLOW {
             self.rows = (self.rows / 2).max(ROWS_MIN);

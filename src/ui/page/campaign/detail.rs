@@ -26,7 +26,7 @@ use crate::{
             live::Live,
             page_head::PageHead,
             post::{Post, PostForm},
-            shown::{kept, once},
+            shown::{Kept, kept, once},
             submit::Submit,
             time::Time,
             toast::Toasts,
@@ -122,7 +122,7 @@ fn Whole(story: Story) -> impl IntoView {
 }
 
 #[component]
-fn Head(campaign: Campaign, has_failed: Signal<bool>) -> impl IntoView {
+fn Head(campaign: Campaign, has_failed: Kept<bool>) -> impl IntoView {
     let to = format!("{HERE}/{}", campaign.id);
     let [edit, forecast, cancel, delete] =
         ["?edit=1", "?forecast=1", "?cancel=1", "?delete=1"].map(|rest| format!("{to}{rest}"));
@@ -212,7 +212,7 @@ fn Move(id: CampaignId, state: CampaignState, edit: String) -> impl IntoView {
 
 /// Queues again what failed, once something has.
 #[component]
-fn Retry(id: CampaignId, has_failed: Signal<bool>) -> impl IntoView {
+fn Retry(id: CampaignId, has_failed: Kept<bool>) -> impl IntoView {
     let (live, toasts) = (Live::get(), Toasts::get());
     let retry = Post::to::<RetryCampaign>(move |count| {
         toasts.good(match count {

@@ -18,7 +18,7 @@ use crate::{
         modal::Modal,
         post::{Post, PostForm},
         select::Select,
-        shown::kept,
+        shown::{Kept, kept},
         submit::Submit,
     },
 };
@@ -38,7 +38,7 @@ pub fn Changes(changes: Resource<Result<Vec<Told>, ApiError>>) -> impl IntoView 
 
 /// One; its button keeps the focus while the numbers move.
 #[component]
-fn One(id: String, shown: Signal<Vec<Told>>) -> impl IntoView {
+fn One(id: String, shown: Kept<Vec<Told>>) -> impl IntoView {
     let own = id.clone();
     let told = kept(move || shown.with(|shown| shown.iter().find(|told| told.id == own).cloned()));
     let is_running = kept(move || told.with(|told| told.as_ref().is_some_and(|told| told.is_running)));
