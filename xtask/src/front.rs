@@ -185,7 +185,7 @@ const { readFileSync, writeFileSync } = require('node:fs');
 const { brotliCompressSync, constants: c } = require('node:zlib');
 for (const file of process.argv.slice(1)) {
   const text = readFileSync(file);
-  const all = [[20, 1, 30], [20, 2, 60], [22, 2, 40]].map(([block, postfix, direct]) => {
+  const all = [[20, 1, 30], [20, 2, 60], [22, 2, 40], [21, 2, 48], [20, 1, 20], [20, 0, 15]].map(([block, postfix, direct]) => {
     const params = { [c.BROTLI_PARAM_QUALITY]: 11, [c.BROTLI_PARAM_LGWIN]: 22, [c.BROTLI_PARAM_LGBLOCK]: block, [c.BROTLI_PARAM_NPOSTFIX]: postfix, [c.BROTLI_PARAM_NDIRECT]: direct };
     return brotliCompressSync(text, { params });
   });

@@ -38,10 +38,10 @@ use tokio::{task::JoinHandle, time::Instant};
 /// Somebody else goes on after so long without a sign of life.
 const LEASE: i64 = 30 * SECOND;
 /// Rows of the first batch; the next ones have as many as their time allows.
-const ROWS: usize = 500;
+const ROWS: usize = 200;
 /// The fewest and the most.
 const ROWS_MIN: usize = 50;
-const ROWS_MAX: usize = 4_000;
+const ROWS_MAX: usize = 500;
 /// A batch that takes longer gets fewer rows: SQLite has one writer, and senders wait for the end of a batch.
 const SLOW: Duration = Duration::from_millis(45);
 /// One that takes less gets more.
