@@ -125,7 +125,7 @@ test.describe("without a script", () => {
     await page.getByRole("button", { name: "Check the rows" }).click();
     // A form without a script is a way to another page, which no reload may cross.
     await expect(page.getByRole("heading", { name: "What would become of the rows" })).toBeVisible();
-    const start = page.getByRole("button", { name: "Import 1 rows" });
+    const start = page.getByRole("button", { name: "Import 1 row" });
     await expect.poll(async () => (await page.reload(), start.isVisible()), { timeout: 20_000 }).toBe(true);
     await start.click();
     await expect(page.getByRole("heading", { name: /^Import(ing|ed)$/ })).toBeVisible();

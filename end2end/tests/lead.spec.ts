@@ -73,7 +73,7 @@ test("whoever is there already is shown, and two who are one are merged and part
 
   await page.getByRole("link", { name: "Merge" }).click();
   const whom = dialog.getByLabel("The other lead");
-  for (const [said, fault] of [["Nobody", "Finds no other lead."], ["kim@example.com", "Is this lead itself."], ["nobody@example.com", "Is the address of no lead."], ["Lee", `Finds more than one lead (K. Lee, Lee Ann): say the e-mail address or the number.`]]) {
+  for (const [said, fault] of [["Nobody", "Finds no other lead."], ["kim@example.com", "Is this lead itself."], ["nobody@example.com", "Is the address of no lead."], ["Lee", `Finds more than one lead (Lee Ann, K. Lee): say the e-mail address or the number.`]]) {
     if (said === "Lee") await add({ name: "Lee Ann", email: "lee@example.com" });
     await whom.fill(said);
     await dialog.getByRole("button", { name: "Merge" }).click();

@@ -88,7 +88,10 @@ pub fn ForecastOfSequence() -> impl IntoView {
                     </a>
                 </div>
                 <Choose id whom />
-                {move || chosen.get().then(|| view! { <Answer made whole edit=edit.clone() noun="sequence" /> })}
+                {move || {
+                    let is_chosen = chosen.try_get().unwrap_or_default();
+                    is_chosen.then(|| view! { <Answer made whole edit=edit.clone() noun="sequence" /> })
+                }}
             </section>
         }
     };
@@ -102,7 +105,7 @@ pub fn ForecastOfSequence() -> impl IntoView {
 fn Choose(id: Memo<String>, whom: Memo<Whom>) -> impl IntoView {
     let tags = Resource::new_blocking(|| (), |()| list_tags());
     let options = move || {
-        let tags = tags.get().and_then(Result::ok).unwrap_or_default();
+        let tags = tags.try_get().flatten().and_then(Result::ok).unwrap_or_default();
         entries(tags.into_iter().map(|tag| (tag.clone(), tag)), &whom.get().tag)
     };
     let Whom { q, all, .. } = whom.get_untracked();
@@ -146,12 +149,18 @@ pub fn Answer(
     /// Of what it is.
     noun: &'static str,
 ) -> impl IntoView {
+    // All reads are `try_get`: the panel is closed by the address that these hear of, too.
     let edit = StoredValue::new(edit);
     let busy = move || {
         // By hand: to a browser with a script what is inside of it is text.
         let refresh = format!(
             "<meta http-equiv=\"refresh\" content=\"0;url={}\">",
-            whole.get_untracked().replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
+            whole
+                .try_get_untracked()
+                .unwrap_or_default()
+                .replace('&', "&amp;")
+                .replace('"', "&quot;")
+                .replace('<', "&lt;")
         );
         view! {
             <p class="row soft" role="status">
@@ -164,7 +173,8 @@ pub fn Answer(
     view! {
         <Transition fallback=busy>
             {move || {
-                made.get()
+                made.try_get()
+                    .flatten()
                     .map(|answer| match answer {
                         Ok(None) => EitherOf4::A(busy()),
                         Ok(Some(told)) => EitherOf4::B(view! { <Told told noun /> }),
